@@ -14,19 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from agent.caller import Caller as Caller
 from agent.storage.database import Transaction
 
 Record = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks. `session_id` is 0 for work of the agent itself; `source` is an address or "local"."""
-
-    user: str
-    session_id: int = 0
-    source: str = "local"
-    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
