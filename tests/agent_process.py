@@ -1,0 +1,116 @@
+"""A real agent process for a test: started on a free port with its state in the test's own folder."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ncclient import manager
+
+#: Seconds that an agent may need to come up on a busy machine.
+START_LIMIT = 60.0
+ADMIN = "admin"
+
+
+class AgentProcess:
+    """`trustconf serve` as a child process."""
+
+    def __init__(self, state: Path, *options: str) -> None:
+        self.state = state
+        self.options = options
+        self.process: subprocess.Popen[str] | None = None
+        self.output = ""
+
+    def start(self) -> AgentProcess:
+        (self.state / "port").unlink(missing_ok=True)
+        self.process = subprocess.Popen(
+            [
+                sys.executable, "-m", "agent.cli", "serve",
+                "--state-dir", str(self.state), "--listen", "127.0.0.1:0", *self.options,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=(self.state.parent / f"{self.state.name}.log").open("a"),
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        self.output = ""
+        deadline = time.monotonic() + START_LIMIT
+        assert self.process.stdout is not None
+        while "ready" not in self.output.splitlines():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the agent ended with {self.process.returncode}:\n{self.output}\n{self.log}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"the agent did not come up:\n{self.output}\n{self.log}")
+            if select.select([self.process.stdout], [], [], 0.5)[0]:
+                self.output += self.process.stdout.readline()
+        return self
+
+    @property
+    def port(self) -> int:
+        return int((self.state / "port").read_text())
+
+    @property
+    def key_file(self) -> Path:
+        return self.state / "admin_key"
+
+    @property
+    def log(self) -> str:
+        return (self.state.parent / f"{self.state.name}.log").read_text()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(timeout=10)
+        self._close()
+        return status
+
+    def kill(self) -> None:
+        """SIGKILL, as if power were lost."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(timeout=10)
+        self._close()
+
+    def _close(self) -> None:
+        if self.process is not None and self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def restart(self) -> AgentProcess:
+        self.stop()
+        return self.start()
+
+    def connect(self, **options: object) -> manager.Manager:
+        """A NETCONF session by ncclient as the administrator."""
+        return manager.connect(
+            host="127.0.0.1",
+            port=self.port,
+            username=ADMIN,
+            key_filename=str(self.key_file),
+            hostkey_verify=False,
+            allow_agent=False,
+            look_for_keys=False,
+            timeout=60,
+            **options,
+        )
+
+    def ssh_command(self, *arguments: str) -> list[str]:
+        """The OpenSSH client as the administrator; add a command, or "-s", "netconf"."""
+        return [
+            "ssh", "-F", "none", "-p", str(self.port), "-i", str(self.key_file), "-o", "IdentitiesOnly=yes",
+            "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "-o", "LogLevel=ERROR", *arguments,
+        ]  # fmt: skip
+
+    def exec(self, command: str) -> subprocess.CompletedProcess[str]:
+        """`ssh admin@127.0.0.1 'command'`."""
+        return subprocess.run(
+            [*self.ssh_command(f"{ADMIN}@127.0.0.1"), command],
+            capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip

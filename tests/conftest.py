@@ -1,0 +1,26 @@
+"""Fixtures that all rooms' tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent_process import AgentProcess
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[AgentProcess]:
+    """A fresh agent of the test's own."""
+    process = AgentProcess(tmp_path / "state").start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture(scope="module")
+def shared_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
+    """One agent for all tests of a module: for tests that don't depend on what is configured."""
+    process = AgentProcess(tmp_path_factory.mktemp("agent") / "state").start()
+    yield process
+    process.kill()
