@@ -1,0 +1,87 @@
+"""Capped and time-limited reading of the file system, shared by the real and the rooted host.
+
+`place` is where the bytes are, `shown` is what the caller calls it and what errors name. A file is opened without
+waiting (O_NONBLOCK) and must be a regular one, so that a FIFO or a terminal in its place can't hold the agent up.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from itertools import islice
+
+from agent.clock import Clock
+from agent.host.contract import FILE_SECONDS, FileStatus
+from agent.host.errors import HostError, TimeLimitError, TooLargeError, UnreadableError, from_os_error
+
+_CHUNK = 1024 * 1024
+_OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISREG, "file"),
+    (stat.S_ISDIR, "folder"),
+    (stat.S_ISLNK, "link"),
+)
+
+
+def read_file(place: str, shown: str, max_bytes: int, clock: Clock) -> bytes:
+    """The content of a regular file of at most `max_bytes`."""
+    deadline = clock.monotonic() + FILE_SECONDS
+    try:
+        descriptor = os.open(place, _OPEN_FLAGS)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UnreadableError(shown, "is not a regular file")
+            # The size in fstat says nothing about files of /proc and /sys: read until the end or the cap.
+            parts: list[bytes] = []
+            total = 0
+            while part := os.read(descriptor, min(_CHUNK, max_bytes + 1 - total)):
+                parts.append(part)
+                total += len(part)
+                if total > max_bytes:
+                    raise TooLargeError(shown, f"is larger than the limit of {max_bytes} bytes")
+                if clock.monotonic() > deadline:
+                    raise TimeLimitError(shown, f"could not be read within {FILE_SECONDS:g} seconds")
+            return b"".join(parts)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise from_os_error(shown, error) from None
+
+
+def list_dir(place: str, shown: str, max_entries: int) -> tuple[str, ...]:
+    """The sorted names in a folder; more than `max_entries` are refused, not cut."""
+    try:
+        with os.scandir(place) as entries:
+            names = [entry.name for entry in islice(entries, max_entries + 1)]
+    except NotADirectoryError:
+        raise UnreadableError(shown, "is not a folder") from None
+    except OSError as error:
+        raise from_os_error(shown, error) from None
+    if len(names) > max_entries:
+        raise TooLargeError(shown, f"has more than {max_entries} entries")
+    return tuple(sorted(names))
+
+
+def file_status(place: str, shown: str, follow: bool) -> FileStatus:
+    """What stat (follow) or lstat tell of `place`."""
+    try:
+        found = os.stat(place, follow_symlinks=follow)
+    except OSError as error:
+        raise from_os_error(shown, error) from None
+    kind = next((name for test, name in _KINDS if test(found.st_mode)), "other")
+    return FileStatus(kind, stat.S_IMODE(found.st_mode), found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def read_link(place: str, shown: str) -> str:
+    """The target of a symbolic link."""
+    try:
+        return os.readlink(place)
+    except OSError as error:
+        raise _link_error(shown, error) from None
+
+
+def _link_error(shown: str, error: OSError) -> HostError:
+    found = from_os_error(shown, error)
+    return UnreadableError(shown, "is not a symbolic link") if isinstance(found, UnreadableError) else found
