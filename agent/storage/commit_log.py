@@ -138,7 +138,10 @@ class CommitLog:
             )
 
     def latest_checkpoint(self) -> tuple[int, dict[str, Any]] | None:
-        """Id of the last commit in it, and the tree; None before the first one. Raises DatabaseError if all are damaged."""
+        """Id of the last commit in it, and the tree; None before the first one.
+
+        Raises DatabaseError when there are some and all are damaged.
+        """
         rows = self._database.query("SELECT commit_id, tree FROM checkpoints ORDER BY commit_id DESC")
         for row in rows:
             try:

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from agent.storage.errors import StateFolderError, StateFolderInUseError
+from agent.storage.errors import StateFolderError
+from agent.storage.errors import StateFolderInUseError as StateFolderInUseError
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
