@@ -1,0 +1,14 @@
+"""Key pairs and certificates. A library: knows no YANG, no NETCONF, and not who asks.
+
+keys.py             what kinds of keys there are, and making one
+small_rsa.py        RSA keys below the 1024 bits that the cryptography library makes
+key_store.py        the key pairs of the device: made, sealed at rest, listed, zeroized
+key_display.py      a key pair as the `show` commands and log messages have it
+names.py            distinguished names: the subject that a person types, and the one that is printed
+trustpoint.py       what a trustpoint is configured to do
+self_enrollment.py  the two certificates of `enrollment self`: root and leaf
+certificates.py     a certificate as it is shown
+signer.py           signing with the key of a certificate
+trustpoint_store.py the certificates of the trustpoints
+errors.py           how all of these refuse
+"""

@@ -22,6 +22,7 @@ from typing import Final, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from agent.storage.database import Database
 from agent.storage.errors import MasterKeyError, SealingError
 from agent.storage.state_folder import StateFolder, create_file
 
@@ -73,6 +74,21 @@ class Sealer:
             return self._cipher.decrypt(nonce, sealed[_HEADER_BYTES + _NONCE_BYTES :], header + context)
         except InvalidTag:
             raise SealingError("A sealed secret in the database is damaged, or not where it belongs.") from None
+
+
+def claim_master_key(database: Database, sealer: Sealer) -> None:
+    """Note in a new database which master key it is sealed with; in any other, raise MasterKeyError for another key.
+
+    Tells at start what would otherwise come out when the first secret is needed, or never: new secrets sealed with a
+    second key.
+    """
+    with database.transaction() as transaction:
+        transaction.execute("INSERT OR IGNORE INTO sealing (only_row, key_id) VALUES (1, ?)", (sealer.key_id,))
+        if transaction.query("SELECT key_id FROM sealing")[0]["key_id"] != sealer.key_id:
+            raise MasterKeyError(
+                f"The secrets in {database.path} were sealed under another master key than the one at hand."
+                " Restore the master key that belongs to this database."
+            )
 
 
 def _read_or_create(path: Path) -> bytes:
