@@ -1,0 +1,522 @@
+"""XPath 1.0 text -> a tree, and back to text that libxml2 understands without any context.
+
+Names are resolved to namespaces while parsing, so that the rest of the engine never sees a prefix. Nodes of the tree
+compare by identity: analyses use them as dictionary keys.
+
+pyang has a parser of its own. It isn't used because it keeps global state (unsafe with threads), takes the third member
+of a union for a relative path, and refuses `*` after a comma and literals with line breaks.
+
+Rules: variables, namespaced functions and unknown functions are refused here, once, for expressions from modules and
+from clients alike. Nothing in here knows about YANG schemas or data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+#: Longest expression that is looked at, in characters.
+MAX_LENGTH = 8192
+#: How deep parentheses, predicates and function calls may nest.
+MAX_DEPTH = 40
+#: How many binary operators one expression may have.
+MAX_OPERATORS = 200
+
+#: name -> (fewest, most) arguments; XPath 1.0 section 4 without id() and lang(), RFC 7950 section 10.
+FUNCTIONS: dict[str, tuple[int, int]] = {
+    "last": (0, 0),
+    "position": (0, 0),
+    "count": (1, 1),
+    "local-name": (0, 1),
+    "namespace-uri": (0, 1),
+    "name": (0, 1),
+    "string": (0, 1),
+    "concat": (2, 1000),
+    "starts-with": (2, 2),
+    "contains": (2, 2),
+    "substring-before": (2, 2),
+    "substring-after": (2, 2),
+    "substring": (2, 3),
+    "string-length": (0, 1),
+    "normalize-space": (0, 1),
+    "translate": (3, 3),
+    "boolean": (1, 1),
+    "not": (1, 1),
+    "true": (0, 0),
+    "false": (0, 0),
+    "number": (0, 1),
+    "sum": (1, 1),
+    "floor": (1, 1),
+    "ceiling": (1, 1),
+    "round": (1, 1),
+    "current": (0, 0),
+    "deref": (1, 1),
+    "derived-from": (2, 2),
+    "derived-from-or-self": (2, 2),
+    "enum-value": (1, 1),
+    "bit-is-set": (2, 2),
+    "re-match": (2, 2),
+}
+
+AXES = frozenset(
+    "ancestor ancestor-or-self attribute child descendant descendant-or-self following following-sibling namespace "
+    "parent preceding preceding-sibling self".split()
+)
+_UPWARD = frozenset({"self", "parent", "ancestor", "ancestor-or-self"})
+NODE_TYPES = frozenset({"node", "text", "comment", "processing-instruction"})
+
+
+class XPathSyntaxError(ValueError):
+    """The text is not an XPath expression that we evaluate; the message says why, for the person who wrote it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Literal:
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Number:
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Negation:
+    operand: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binary:
+    """`operator` is one of or and = != < <= > >= + - * div mod |"""
+
+    operator: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    name: str
+    arguments: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Test:
+    """What a step lets pass. `node_type` is "" for a name test; then `name` "*" means any name, and `namespace` None
+    any namespace for "*" and no namespace for a name."""
+
+    name: str = "*"
+    namespace: str | None = None
+    node_type: str = ""
+
+    def accepts(self, tag: str) -> bool:
+        """Whether an element with this Clark name passes."""
+        if self.node_type:
+            return self.node_type == "node"
+        if self.name == "*":
+            return self.namespace is None or tag.startswith("{" + self.namespace + "}")
+        return tag == self.tag
+
+    @property
+    def any_name(self) -> bool:
+        return not self.node_type and self.name == "*" and self.namespace is None
+
+    @property
+    def tag(self) -> str | None:
+        """Clark name of the only elements that pass, or None when several names do."""
+        if self.node_type or self.name == "*":
+            return None
+        return self.name if self.namespace is None else f"{{{self.namespace}}}{self.name}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PathStep:
+    axis: str
+    test: Test
+    predicates: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """Steps from the root (`absolute`), from the nodes of `start`, or from the context node."""
+
+    absolute: bool
+    steps: tuple[PathStep, ...]
+    start: Expr | None = None
+    #: Whether current() occurs anywhere in it.
+    uses_current: bool = field(default=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filtered:
+    """A primary expression with predicates: (a | b)[1]"""
+
+    primary: Expr
+    predicates: tuple[Expr, ...]
+
+
+Expr = Literal | Number | Negation | Binary | Call | Path | Filtered
+
+#: Prefix (None: unprefixed element name) -> namespace (None: no namespace). Raises KeyError for an unknown prefix.
+NamespaceOf = Callable[[str | None], str | None]
+
+
+def parse(text: str, namespace_of: NamespaceOf) -> Expr:
+    """Raises XPathSyntaxError."""
+    if len(text) > MAX_LENGTH:
+        raise XPathSyntaxError(f"The expression has {len(text)} characters; {MAX_LENGTH} are allowed.")
+    return _Parser(text, namespace_of).parse()
+
+
+def parts(expression: Expr) -> Iterator[Expr]:
+    """The expressions directly inside, predicates of steps included."""
+    match expression:
+        case Literal() | Number():
+            return
+        case Negation():
+            yield expression.operand
+        case Binary():
+            yield expression.left
+            yield expression.right
+        case Call():
+            yield from expression.arguments
+        case Filtered():
+            yield expression.primary
+            yield from expression.predicates
+        case Path():
+            if expression.start is not None:
+                yield expression.start
+            for step in expression.steps:
+                yield from step.predicates
+
+
+def contains_current(expression: Expr) -> bool:
+    if isinstance(expression, Path):
+        return expression.uses_current
+    if isinstance(expression, Call) and expression.name == "current":
+        return True
+    return any(map(contains_current, parts(expression)))
+
+
+class Writer:
+    """Writes an expression for libxml2: each namespace with a prefix of its own, current() as the variable $current,
+    the root node as $root (an element, since a document has only one top element; `*` never matches it).
+
+    `literals` replaces the text of some literals. `namespaces` collects the prefixes in use.
+    """
+
+    def __init__(self, literals: Mapping[Literal, str] | None = None) -> None:
+        self._literals = literals or {}
+        self.namespaces: dict[str, str] = {}
+
+    def write(self, expression: Expr) -> str:
+        match expression:
+            case Literal():
+                return _quote(self._literals.get(expression, expression.text))
+            case Number():
+                return expression.text
+            case Negation():
+                return f"-({self.write(expression.operand)})"
+            case Binary(operator="|"):
+                return f"({self.write(expression.left)} | {self.write(expression.right)})"
+            case Binary():
+                return f"({self.write(expression.left)} {expression.operator} {self.write(expression.right)})"
+            case Call(name="current"):
+                return "$current"
+            case Call():
+                return f"{expression.name}({', '.join(map(self.write, expression.arguments))})"
+            case Filtered():
+                return f"({self.write(expression.primary)}){self._predicates(expression.predicates)}"
+            case Path():
+                return self._path(expression)
+
+    def _path(self, path: Path) -> str:
+        steps = [self._step(step) for step in path.steps]
+        if path.start is not None:
+            steps.insert(0, f"({self.write(path.start)})")
+        elif path.absolute:
+            steps.insert(0, "$root")
+        return "/".join(steps)
+
+    def _step(self, step: PathStep) -> str:
+        not_root = "[parent::*]" if step.axis in _UPWARD and step.test.any_name else ""
+        return f"{step.axis}::{self._test(step.test)}{not_root}{self._predicates(step.predicates)}"
+
+    def _predicates(self, predicates: tuple[Expr, ...]) -> str:
+        return "".join(f"[{self.write(predicate)}]" for predicate in predicates)
+
+    def _test(self, test: Test) -> str:
+        if test.node_type:
+            return f"{test.node_type}()"
+        if test.namespace is None:
+            return test.name
+        return f"{self._prefix(test.namespace)}:{test.name}"
+
+    def _prefix(self, namespace: str) -> str:
+        for prefix, known in self.namespaces.items():
+            if known == namespace:
+                return prefix
+        prefix = f"n{len(self.namespaces)}"
+        self.namespaces[prefix] = namespace
+        return prefix
+
+
+def _quote(text: str) -> str:
+    if '"' not in text:
+        return f'"{text}"'
+    if "'" not in text:
+        return f"'{text}'"
+    pieces = ", '\"', ".join(f'"{piece}"' for piece in text.split('"'))
+    return f"concat({pieces})"
+
+
+_NAME = r"[^\W\d][\w.\-]*"
+_TOKEN = re.compile(
+    rf"""\s*(?:
+        (?P<literal>"[^"]*"|'[^']*')
+      | (?P<number>\d+(?:\.\d*)?|\.\d+)
+      | (?P<symbol>\.\.|::|//|!=|<=|>=|[()\[\].,@/|+\-=<>*$])
+      | (?P<name>{_NAME}(?::(?:{_NAME}|\*))?)
+    )""",
+    re.VERBOSE,
+)
+_END = ("end", "")
+_OPERATOR_NAMES = frozenset({"and", "or", "div", "mod"})
+#: Binary operators from the loosest to the tightest binding.
+_LEVELS: tuple[tuple[str, ...], ...] = (
+    ("or",),
+    ("and",),
+    ("=", "!="),
+    ("<", "<=", ">", ">="),
+    ("+", "-"),
+    ("*", "div", "mod"),
+)
+#: After one of these, or after an operator, a `*` is a wildcard and a name is a name (XPath 1.0 section 3.7).
+_BEFORE_OPERAND = frozenset(("symbol", symbol) for symbol in "@ :: ( [ , / // |".split())
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    position = 0
+    end = len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise XPathSyntaxError(f"The expression can't be read from character {position + 1} on.")
+        kind = match.lastgroup or ""
+        value = match.group(kind)
+        position = match.end()
+        before = found[-1] if found else None
+        operand_expected = before is None or before[0] == "operator" or before in _BEFORE_OPERAND
+        if kind == "literal":
+            value = value[1:-1]
+        elif not operand_expected and (value == "*" or value in _OPERATOR_NAMES):
+            kind = "operator"
+        elif kind == "symbol" and value in ("+", "-", "=", "!=", "<", "<=", ">", ">="):
+            kind = "operator"
+        found.append((kind, value))
+    return found
+
+
+class _Parser:
+    """Recursive descent over the grammar of XPath 1.0 section 3."""
+
+    def __init__(self, text: str, namespace_of: NamespaceOf) -> None:
+        self._tokens = _tokens(text)
+        self._index = 0
+        self._depth = 0
+        self._operators = 0
+        self._namespace_of = namespace_of
+
+    def parse(self) -> Expr:
+        if not self._tokens:
+            raise XPathSyntaxError("The expression is empty.")
+        expression = self._expression()
+        if self._peek() != _END:
+            raise XPathSyntaxError(f"{self._peek()[1]!r} is not expected here.")
+        return expression
+
+    def _peek(self, ahead: int = 0) -> tuple[str, str]:
+        index = self._index + ahead
+        return self._tokens[index] if index < len(self._tokens) else _END
+
+    def _symbol(self, value: str, ahead: int = 0) -> bool:
+        return self._peek(ahead) == ("symbol", value)
+
+    def _accept(self, value: str) -> bool:
+        if self._symbol(value):
+            self._index += 1
+            return True
+        return False
+
+    def _expect(self, value: str) -> None:
+        if not self._accept(value):
+            found = self._peek()[1] or "the end"
+            raise XPathSyntaxError(f"{value!r} is missing before {found!r}.")
+
+    def _expression(self) -> Expr:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise XPathSyntaxError(f"The expression is nested deeper than {MAX_DEPTH} levels.")
+        expression = self._binary(0)
+        self._depth -= 1
+        return expression
+
+    def _binary(self, level: int) -> Expr:
+        if level == len(_LEVELS):
+            return self._unary()
+        left = self._binary(level + 1)
+        while (token := self._peek())[0] == "operator" and token[1] in _LEVELS[level]:
+            self._index += 1
+            left = self._join(token[1], left, self._binary(level + 1))
+        return left
+
+    def _join(self, operator: str, left: Expr, right: Expr) -> Binary:
+        self._operators += 1
+        if self._operators > MAX_OPERATORS:
+            raise XPathSyntaxError(f"The expression has more than {MAX_OPERATORS} operators.")
+        return Binary(operator, left, right)
+
+    def _unary(self) -> Expr:
+        negative = 0
+        while self._peek() == ("operator", "-"):
+            self._index += 1
+            negative += 1
+        operand = self._union()
+        if negative == 0:
+            return operand
+        return Negation(operand if negative % 2 else Negation(operand))
+
+    def _union(self) -> Expr:
+        left = self._path()
+        while self._accept("|"):
+            left = self._join("|", left, self._path())
+        return left
+
+    def _path(self) -> Expr:
+        if self._symbol("/") or self._symbol("//"):
+            return self._location(absolute=True)
+        if not self._at_primary():
+            return self._location(absolute=False)
+        primary = self._primary()
+        predicates = self._predicates()
+        start: Expr = Filtered(primary, predicates) if predicates else primary
+        if not (self._symbol("/") or self._symbol("//")):
+            return start
+        steps = self._steps()
+        return Path(False, steps, start, contains_current(start) or _current_in(steps))
+
+    def _at_primary(self) -> bool:
+        kind, value = self._peek()
+        if kind in ("literal", "number") or (kind == "symbol" and value in ("(", "$")):
+            return True
+        return kind == "name" and value not in NODE_TYPES and self._symbol("(", 1)
+
+    def _primary(self) -> Expr:
+        kind, value = self._peek()
+        self._index += 1
+        if kind == "literal":
+            return Literal(value)
+        if kind == "number":
+            return Number(value)
+        if value == "$":
+            raise XPathSyntaxError("Variables can't be used here; write the value itself.")
+        if kind == "name":
+            return self._call(value)
+        expression = self._expression()
+        self._expect(")")
+        return expression
+
+    def _call(self, name: str) -> Call:
+        if name not in FUNCTIONS:
+            raise XPathSyntaxError(f"There is no function {name}().")
+        self._expect("(")
+        arguments: list[Expr] = []
+        if not self._accept(")"):
+            arguments.append(self._expression())
+            while self._accept(","):
+                arguments.append(self._expression())
+            self._expect(")")
+        fewest, most = FUNCTIONS[name]
+        if not fewest <= len(arguments) <= most:
+            raise XPathSyntaxError(f"{name}() can't have {len(arguments)} arguments.")
+        return Call(name, tuple(arguments))
+
+    def _location(self, *, absolute: bool) -> Path:
+        if absolute and self._symbol("/") and not self._at_step(1):
+            self._index += 1
+            return Path(True, ())
+        steps = self._steps() if absolute else self._relative()
+        return Path(absolute, steps, None, _current_in(steps))
+
+    def _at_step(self, ahead: int) -> bool:
+        kind, value = self._peek(ahead)
+        return kind == "name" or (kind == "symbol" and value in (".", "..", "@", "*"))
+
+    def _steps(self) -> tuple[PathStep, ...]:
+        """Steps that begin with / or //."""
+        if self._accept("/"):
+            return self._relative()
+        self._expect("//")
+        return (_EVERYTHING_BELOW, *self._relative())
+
+    def _relative(self) -> tuple[PathStep, ...]:
+        steps = [self._step()]
+        while True:
+            if self._accept("//"):
+                steps.append(_EVERYTHING_BELOW)
+            elif not self._accept("/"):
+                return tuple(steps)
+            steps.append(self._step())
+
+    def _step(self) -> PathStep:
+        if self._accept("."):
+            return PathStep("self", Test(node_type="node"))
+        if self._accept(".."):
+            return PathStep("parent", Test(node_type="node"))
+        axis = "child"
+        if self._accept("@"):
+            axis = "attribute"
+        elif self._symbol("::", 1):
+            axis = self._peek()[1]
+            if axis not in AXES:
+                raise XPathSyntaxError(f"There is no axis {axis!r}.")
+            self._index += 2
+        return PathStep(axis, self._test(), self._predicates())
+
+    def _test(self) -> Test:
+        kind, value = self._peek()
+        self._index += 1
+        if (kind, value) == ("symbol", "*"):
+            return Test()
+        if kind != "name":
+            raise XPathSyntaxError(f"A name is missing before {value or 'the end'!r}.")
+        if self._symbol("("):
+            return self._node_type(value)
+        prefix, _, name = value.rpartition(":")
+        try:
+            return Test(name, self._namespace_of(prefix or None))
+        except KeyError:
+            raise XPathSyntaxError(f"The prefix {prefix!r} is not declared.") from None
+
+    def _node_type(self, name: str) -> Test:
+        if name not in NODE_TYPES:
+            raise XPathSyntaxError(f"There is no function {name}() that can be a step.")
+        self._expect("(")
+        self._expect(")")
+        return Test(node_type=name)
+
+    def _predicates(self) -> tuple[Expr, ...]:
+        predicates: list[Expr] = []
+        while self._accept("["):
+            predicates.append(self._expression())
+            self._expect("]")
+        return tuple(predicates)
+
+
+_EVERYTHING_BELOW = PathStep("descendant-or-self", Test(node_type="node"))
+
+
+def _current_in(steps: tuple[PathStep, ...]) -> bool:
+    return any(contains_current(predicate) for step in steps for predicate in step.predicates)
