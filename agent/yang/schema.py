@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agent.yang.types import Type
@@ -123,9 +123,8 @@ class SchemaNode:
     #: Set by the compiler: True when this node or a descendant has a default, mandatory, min-elements, must or when
     #: that can speak although no data is there (the validation of an absent subtree may be skipped when False).
     speaks_when_absent: bool = False
-
-    def __hash__(self) -> int:
-        return id(self)
+    #: What a module of this room has computed about this node and keeps, under "<module>.<what>".
+    cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def data_parent(self) -> SchemaNode | None:
@@ -182,6 +181,10 @@ class Schema:
     derived: dict[tuple[str, str], frozenset[tuple[str, str]]]
     #: RFC 8525 content-id: changes whenever the module set, a revision, a feature or a deviation changes.
     content_id: str
+
+    def __post_init__(self) -> None:
+        # The codecs are given nodes, not schemas, and must know the modules without data nodes too (names.py).
+        self.root.cache["schema.by_namespace"] = self.by_namespace
 
     def find(self, path: str) -> SchemaNode:
         """The data node, rpc, action, notification, input or output at a path written as SchemaNode.path writes it.

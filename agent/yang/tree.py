@@ -7,6 +7,10 @@ lock, and the difference of two trees is found by comparing identities.
 Values are kept as canonical text (RFC 7950 section 9; identityref and instance-identifier in their RFC 7951 form with
 module names as prefixes). types.py turns them into lexical XML, JSON and Python values. List entries are indexed by the
 tuple of their keys' canonical texts.
+
+Normal form: a container without `presence` is in a tree only while it has children, a list only while it has entries, a
+leaf-list only while it has values (RFC 7950 section 7.5.1: such a container has no meaning of its own). Hence an edit
+that empties one removes it, and two trees differ exactly where they hold different data.
 """
 
 from __future__ import annotations
@@ -14,11 +18,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from agent.yang.schema import INNER, Kind, SchemaNode
+from agent.yang.schema import INNER, SchemaNode
 
 #: Canonical texts of an entry's keys in the order of the `key` statement. Entries of keyless lists get a one-element
-#: tuple with their position, which identifies them within one tree only.
+#: tuple with their position ("1" is the first), which identifies them within one tree only.
 Key = tuple[str, ...]
+
+
+class Owner:
+    """Who may change a node in place: a Draft, as long as it is `live`."""
+
+    __slots__ = ("live",)
+
+    def __init__(self) -> None:
+        self.live = True
 
 
 class Leaf:
@@ -56,21 +69,23 @@ class Inner:
 
     `children` maps each present data child's schema node to its node. For a list entry `key` holds the key texts, and
     the key leaves are also among the children. `owner` is the Draft that may still change this node in place, or None.
+    `encoded` is where the XML writer keeps the text of the children of a node that can't change any more.
     """
 
-    __slots__ = ("children", "key", "owner", "schema")
+    __slots__ = ("children", "encoded", "key", "owner", "schema")
 
     def __init__(
         self,
         schema: SchemaNode,
         children: dict[SchemaNode, Node] | None = None,
         key: Key = (),
-        owner: object | None = None,
+        owner: Owner | None = None,
     ) -> None:
         self.schema: Final = schema
         self.children: dict[SchemaNode, Node] = {} if children is None else children
         self.key: Final = key
         self.owner = owner
+        self.encoded: str | None = None
 
     def get(self, schema: SchemaNode) -> Node | None:
         return self.children.get(schema)
@@ -82,11 +97,23 @@ class Inner:
 
     def ordered(self) -> Iterator[Node]:
         """Children with keys first, then in schema order."""
-        if len(self.children) < 2:
-            return iter(self.children.values())
-        keys = self.schema.keys if self.schema.kind is Kind.LIST else ()
-        rank = {schema: index - len(keys) for index, schema in enumerate(keys)}
-        return iter(sorted(self.children.values(), key=lambda node: rank.get(node.schema, node.schema.position)))
+        children = self.children
+        if len(children) < 2:
+            return iter(children.values())
+        return map(children.__getitem__, sorted(children, key=_ranks(self.schema).__getitem__))
+
+
+def _ranks(schema: SchemaNode) -> dict[SchemaNode, int]:
+    """Each data child's place in the order of output."""
+    ranks: dict[SchemaNode, int] | None = schema.cache.get("tree.ranks")
+    if ranks is None:
+        others = sorted(
+            (child for child in schema.data_children.values() if child not in schema.keys),
+            key=lambda child: child.position,
+        )
+        ranks = {child: rank for rank, child in enumerate((*schema.keys, *others, *schema.operations.values()))}
+        schema.cache["tree.ranks"] = ranks
+    return ranks
 
 
 class ListNode:
@@ -94,9 +121,7 @@ class ListNode:
 
     __slots__ = ("entries", "owner", "schema")
 
-    def __init__(
-        self, schema: SchemaNode, entries: dict[Key, Inner] | None = None, owner: object | None = None
-    ) -> None:
+    def __init__(self, schema: SchemaNode, entries: dict[Key, Inner] | None = None, owner: Owner | None = None) -> None:
         self.schema: Final = schema
         self.entries: dict[Key, Inner] = {} if entries is None else entries
         self.owner = owner
@@ -175,12 +200,13 @@ class Draft:
     """
 
     def __init__(self, root: Inner) -> None:
-        self._token = object()
+        self._token = Owner()
         self.root = self._own_inner(root)
 
     def freeze(self) -> Inner:
         """The finished tree. The draft must not be used afterwards: what it owned belongs to nobody now."""
-        self._token = object()
+        self._token.live = False
+        self._token = Owner()
         return self.root
 
     def _own_inner(self, node: Inner) -> Inner:
@@ -248,9 +274,7 @@ class Draft:
         list entry."""
         node = self.root
         for step in path:
-            node = (
-                self.entry(node, step.schema, step.key) if step.key is not None else self.inner(node, step.schema)
-            )
+            node = self.entry(node, step.schema, step.key) if step.key is not None else self.inner(node, step.schema)
         return node
 
 
