@@ -1,0 +1,61 @@
+"""create-subscription (RFC 5277 section 2.1.1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lxml import etree
+
+from agent.netconf.errors import RequestError, RpcError, bad_attribute, bad_element
+from agent.netconf.filters import compile_event_filter
+from agent.netconf.messages import OK, Reply
+from agent.netconf.operations.request import Parameters, Request, missing, not_supported
+from agent.netconf.operations.retrieval import filter_attribute, xpath_of
+from agent.netconf.subscriptions import EventFilter, Subscription
+from agent.yang.selection import select
+
+#: The only stream there is, as RFC 5277 prescribes it.
+STREAM: Final = "NETCONF"
+
+
+def create_subscription(request: Request) -> Reply:
+    """Events flow from the moment of the reply, and after it. One subscription a session."""
+    parameters = Parameters(request.operation, ("stream", "filter", "startTime", "stopTime"))
+    stream = parameters.text("stream")
+    if stream is not None and stream != STREAM:
+        raise RequestError(RpcError("invalid-value", f"There is no stream of that name; use {STREAM}."))
+    if "startTime" in parameters:
+        raise not_supported("Replay is not supported; subscribe without startTime.")
+    if "stopTime" in parameters:
+        raise missing("startTime", "A create-subscription with stopTime")
+    session = request.session
+    if session.subscription is not None:
+        raise RequestError(
+            RpcError("operation-failed", "This session has a subscription already; open another session for more.")
+        )
+    element = parameters.element("filter")
+    wanted = None if element is None else _event_filter(request, element)
+    subscription = Subscription(session, request.services, wanted)
+    session.subscription = subscription
+    session.after_reply(subscription.start)
+    return OK
+
+
+def _event_filter(request: Request, element: etree._Element) -> EventFilter:
+    services = request.services
+    kind = filter_attribute(element, "type") or "subtree"
+    if kind == "subtree":
+        selections = compile_event_filter(element, services.schema, services.limits.filter_nodes)
+        return lambda root: bool(select(root, selections).children)
+    if kind == "xpath":
+        text, nsmap = xpath_of(element)
+        # What is wrong with the expression must be told now, not found with the first event.
+        services.xpath.superset(text, nsmap)
+        return lambda root: bool(services.xpath.select(root, text, nsmap))
+    raise RequestError(
+        RpcError(
+            "bad-attribute",
+            "The type of a filter must be subtree or xpath.",
+            info=(bad_attribute("type"), bad_element("filter")),
+        )
+    )
