@@ -15,6 +15,7 @@ from agent.yang.building import leaf_type
 from agent.yang.schema import SchemaNode
 from agent.yang.tree import Inner, Node
 from agent.yang.types import TypeViolation
+from agent.yang.xml_codec import serialized
 
 
 def decode(value: dict[str, Any], schema: SchemaNode) -> Inner:
@@ -51,14 +52,14 @@ def _write_leaf(schema: SchemaNode, text: str) -> Any:
 def _read_any(schema: SchemaNode, value: Any) -> bytes:
     if not isinstance(value, str):
         raise TypeViolation("it must be a string that holds the XML element.")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         element = etree.fromstring(value.encode(), parser)
     except etree.XMLSyntaxError:
         raise TypeViolation("it must be a well-formed XML element.") from None
     if element.tag != schema.tag or element.getroottree().docinfo.internalDTD is not None:
         raise TypeViolation(f"it must be one XML element {schema.name}.")
-    return etree.tostring(element, method="c14n")
+    return serialized(element)
 
 
 _JSON = mapping.Notation(

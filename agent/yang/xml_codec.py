@@ -43,6 +43,7 @@ __all__ = [
     "encode_element",
     "leaf_text",
     "plain_text",
+    "serialized",
     "unknown_attribute",
 ]
 
@@ -110,8 +111,13 @@ def plain_text(element: etree._Element) -> str:
 
 
 def any_node(element: etree._Element, schema: SchemaNode) -> AnyNode:
-    """anydata or anyxml, kept as canonical XML with all namespaces in scope, so that equal content is equal bytes."""
-    return AnyNode(schema, etree.tostring(element, method="c14n", with_comments=False, with_tail=False))
+    """anydata or anyxml, kept as it is with all the namespaces in scope, which its text may mention."""
+    return AnyNode(schema, serialized(element))
+
+
+def serialized(element: etree._Element) -> bytes:
+    """The element as XML that stands alone. (Not canonical XML: libxml2 doesn't escape namespaces in it.)"""
+    return etree.tostring(element, encoding="utf-8", xml_declaration=False, with_tail=False)
 
 
 def unknown_attribute(name: str | bytes, element: etree._Element) -> UnknownAttributeError:
