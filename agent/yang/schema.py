@@ -78,7 +78,7 @@ class Expression:
     context_up: int = 0
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class SchemaNode:
     """One node of the compiled schema. Created by compiler.py only."""
 
@@ -125,6 +125,9 @@ class SchemaNode:
     speaks_when_absent: bool = False
     #: What a module of this room has computed about this node and keeps, under "<module>.<what>".
     cache: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind.value} {self.path}>"
 
     @property
     def data_parent(self) -> SchemaNode | None:

@@ -94,8 +94,8 @@ class Namespaces:
 class Features:
     """Which features are on, and what if-feature expressions make of that (RFC 7950 sections 7.20.1 and 7.20.2).
 
-    `requested` maps a module to the features that are wanted; of a module that is absent there, all are. A feature whose
-    own if-feature is false is off all the same, and so are all features of modules that are only imported.
+    `requested` maps a module to the features that are wanted; of a module that is absent there, all are. A feature
+    whose own if-feature is false is off all the same, and so are all features of modules that are only imported.
     """
 
     def __init__(
