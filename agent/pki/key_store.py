@@ -241,7 +241,7 @@ class KeyStore:
 
         transaction.after_commit(tell)
 
-    def _select(self, key_type: KeyType | None, label: str | None, transaction: Transaction | None) -> "list[KeyPair]":  # noqa: UP037 - `list` is a method of this class
+    def _select(self, key_type: KeyType | None, label: str | None, transaction: Transaction | None) -> KeyPairs:
         wanted = None if key_type is None else key_type.value
         rows = (transaction or self._database).query(_SELECT, (wanted, wanted, label, label))
         parts: dict[tuple[str, str], dict[KeyPurpose, sqlite3.Row]] = {}
