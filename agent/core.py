@@ -1,0 +1,133 @@
+"""Everything of the agent but its transports: schema, storage, datastores, providers, the NETCONF server, the shell.
+
+`serve` puts transports in front of it (agent/daemon.py); `user add` and `show` use it directly when no agent runs on
+the state folder. Whoever opens a Core holds the lock of its state folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from agent.clock import Clock
+from agent.datastore.datastores import Datastores
+from agent.events import EventBus
+from agent.host.contract import Host
+from agent.host.real import RealHost
+from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
+from agent.netconf.limits import Limits
+from agent.netconf.server import Server
+from agent.netconf.server import Services as NetconfServices
+from agent.northbound.registry import Registry
+from agent.northbound.state import StateCollector
+from agent.northbound.transaction import ProviderParticipants, TreeConfigView
+from agent.pki.key_store import KeyStore
+from agent.pki.trustpoint_store import TrustpointStore
+from agent.providers import cisco, event_streams, integrity, keys, netconf_monitoring, system, trustpoints, yang_library
+from agent.providers.services import Services
+from agent.shell.shell import Shell
+from agent.storage.commit_log import CommitLog
+from agent.storage.database import Database
+from agent.storage.sealing import Sealer
+from agent.storage.state_folder import StateFolder
+from agent.yang.compiler import compile_schema
+from agent.yang.modules import default_search_path
+from agent.yang.validation import Validator
+from agent.yang.xpath import XPathEvaluator
+
+#: The providers that need nothing but the services; those of the protocol itself are registered one by one.
+PROVIDERS = (system, keys, trustpoints, cisco, integrity)
+
+
+class RunningView:
+    """ConfigView (northbound.contract) of the running configuration at the moment of each call."""
+
+    def __init__(self, datastores: Datastores) -> None:
+        self._datastores = datastores
+
+    def get(self, path: str) -> Any:
+        return TreeConfigView(self._datastores.running).get(path)
+
+
+class Core:
+    """One agent without a way in."""
+
+    def __init__(self, folder: StateFolder, database: Database, clock: Clock, host: Host, limits: Limits) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.database = database
+        self.bus = EventBus()
+        self.schema = compile_schema(IMPLEMENTED_MODULES, default_search_path(), FEATURES)
+        registry = Registry(self.schema)
+        validator = Validator(self.schema)
+        commit_log = CommitLog(database)
+        self.datastores = Datastores(
+            self.schema, validator, ProviderParticipants(registry), database, commit_log, clock
+        )
+        key_store = KeyStore(database, Sealer.from_state_folder(folder), clock)
+        self.services = Services(
+            clock=clock,
+            bus=self.bus,
+            host=host,
+            schema=self.schema,
+            config=RunningView(self.datastores),
+            database=database,
+            commit_log=commit_log,
+            key_store=key_store,
+            trustpoint_store=TrustpointStore(database, key_store, clock),
+        )
+        self.server = Server(
+            NetconfServices(
+                schema=self.schema,
+                datastores=self.datastores,
+                registry=registry,
+                state=StateCollector(self.schema, registry),
+                validator=validator,
+                xpath=XPathEvaluator(self.schema),
+                bus=self.bus,
+                clock=clock,
+                background=_in_background,
+                limits=limits,
+            )
+        )
+        for provider in PROVIDERS:
+            provider.register(registry, self.services)
+        netconf_monitoring.register(registry, self.server, self.datastores)
+        yang_library.register(registry)
+        event_streams.register(registry)
+        registry.check()
+        self.shell = Shell(self.services)
+
+    @classmethod
+    def open(
+        cls, folder: StateFolder, clock: Clock, *, host: Host | None = None, limits: Limits | None = None
+    ) -> Self:
+        """The agent whose state is in `folder`, which the caller has locked. Raises StorageError, SchemaError."""
+        database = Database.open(folder.database)
+        try:
+            return cls(folder, database, clock, host or RealHost(clock), limits or Limits())
+        except BaseException:
+            database.close()
+            raise
+
+    def close(self) -> None:
+        """End all sessions and close the storage."""
+        self.server.close()
+        self.datastores.close()
+        with contextlib.suppress(Exception):
+            self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _in_background(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="background", daemon=True).start()
