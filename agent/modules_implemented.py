@@ -1,0 +1,33 @@
+"""Which YANG modules the agent implements, and with which features. Data only.
+
+Modules that these import for their types alone are found by the compiler and reported as import-only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+#: Module -> enabled features. Every feature that is not named here is off.
+IMPLEMENTED_MODULES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "ietf-netconf": ("writable-running", "candidate", "rollback-on-error", "validate", "xpath"),
+        "ietf-netconf-monitoring": (),
+        "ietf-yang-library": (),
+        "ietf-datastores": (),
+        "notifications": (),
+        "nc-notifications": (),
+        "iana-crypt-hash": ("crypt-hash-sha-256", "crypt-hash-sha-512"),
+        "ietf-system": ("authentication", "local-users"),
+        "trustconf-system": (),
+        "trustconf-keys": (),
+        "trustconf-trustpoints": (),
+        "trustconf-integrity": (),
+        "trustconf-deviations": (),
+        "Cisco-IOS-XR-crypto-act": (),
+        "Cisco-IOS-XR-crypto-cepki-oper": (),
+        "Cisco-IOS-XR-crypto-cepki-new-oper": (),
+        "Cisco-IOS-XR-linux-os-reboot-history-oper": (),
+    }
+)
