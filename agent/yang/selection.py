@@ -266,13 +266,18 @@ def _put_at(draft: Draft, path: InstancePath, node: Node) -> None:
 
 
 def _merge_lists(a: ListNode, b: ListNode) -> ListNode:
-    entries: dict[Key, Inner] = dict(a.entries)
     if not a.schema.keys:
-        for entry in b.entries.values():
-            position = (str(len(entries)),)
-            entries[position] = Inner(entry.schema, entry.children, position)
-        return ListNode(a.schema, entries)
+        return _renumbered(a.schema, (*a.entries.values(), *b.entries.values()))
+    entries = dict(a.entries)
     for key, entry in b.entries.items():
         present = entries.get(key)
         entries[key] = entry if present is None else merge(present, entry)
     return ListNode(a.schema, entries)
+
+
+def _renumbered(schema: SchemaNode, entries: Sequence[Inner]) -> ListNode:
+    """A keyless list: its entries are known by their positions, which start at 1."""
+    positions = ((str(position),) for position in range(1, len(entries) + 1))
+    return ListNode(
+        schema, {key: Inner(schema, entry.children, key) for key, entry in zip(positions, entries, strict=True)}
+    )
