@@ -20,7 +20,8 @@ class TransportLimits:
         idle_timeout: without a byte in either direction on a NETCONF session that has no subscription.
         send_timeout: how long a client may take no bytes at all while an answer waits for it.
         close_grace: how long a session that was told to end may take for it before its connection is cut.
-        max_sessions: NETCONF sessions over SSH at the same time.
+        max_sessions: NETCONF sessions over SSH at the same time; fewer than the core allows, so that the control
+            socket always gets one.
         max_connections: SSH connections at the same time, logged in or not.
         max_unauthenticated: SSH connections that have not logged in, at the same time.
         max_channels: open channels of one SSH connection.
@@ -28,7 +29,6 @@ class TransportLimits:
         login_attempts: failed logins after which a connection is closed, 3..6.
         failed_logins_per_minute: wrong passwords that one source address may send a minute before its passwords are
             refused without a look at them. Public keys are not affected.
-        max_queued_notifications, max_queued_bytes: what may wait for a slow subscriber before its session is ended.
         max_command_bytes: length of one exec command.
     """
 
@@ -37,15 +37,13 @@ class TransportLimits:
     idle_timeout: float = 3600.0
     send_timeout: float = 120.0
     close_grace: float = 2.0
-    max_sessions: int = 128
+    max_sessions: int = 96
     max_connections: int = 256
     max_unauthenticated: int = 64
     max_channels: int = 8
     connection_rate: int = 600
     login_attempts: int = 6
     failed_logins_per_minute: int = 20
-    max_queued_notifications: int = 10_000
-    max_queued_bytes: int = 16 * 1024 * 1024
     max_command_bytes: int = 64 * 1024
 
     def __post_init__(self) -> None:

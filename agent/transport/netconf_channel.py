@@ -45,7 +45,7 @@ class NetconfChannel:
         self._deadlines = deadlines
         self._clock = clock
         self._on_end = on_end
-        self._outbound = Outbound(stream, limits, clock, on_failure=self._fail)
+        self._outbound = Outbound(stream, clock)
         self._session: NetconfSession | None = None
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -100,11 +100,6 @@ class NetconfChannel:
         else:
             self._outbound.notify(data)
 
-    def _fail(self, reason: str) -> None:
-        log.warning("NETCONF session of %s ended: %s", self._caller.user, reason)
-        self._closing.set()
-        self._stream.abort()
-
     def _check_hello(self) -> None:
         if self._session is not None and not self._session.established:
             log.info("NETCONF session of %s ended: no hello in time", self._caller.user)
@@ -139,7 +134,6 @@ class NetconfChannel:
         except Exception:
             log.exception("the end of a NETCONF session failed")
         self._stream.close()
-        self._outbound.join(self._limits.close_grace)
         with self._lock:
             self._ended = True
             for timer in self._timers:

@@ -40,8 +40,9 @@ class SessionFactory(Protocol):
     def open_session(
         self, caller: Caller, send: Callable[[bytes], None], close_transport: Callable[[], None]
     ) -> NetconfSession:
-        """A new session. `send` takes whole framed messages from any thread; `close_transport` ends the stream after
-        what was sent before, also from any thread, and neither waits for anybody else's stream."""
+        """A new session. `send` takes whole framed messages: of the thread that calls `receive`, and of others that
+        belong to this session alone, since it waits while the client takes nothing. It raises OSError when the stream
+        is gone. `close_transport` ends the stream after what was sent before, from any thread, and never waits."""
 
 
 class CommandResult(Protocol):

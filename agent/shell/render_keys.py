@@ -1,0 +1,48 @@
+"""`show crypto key mypubkey` in the guide's layout ("Generate Key Pair", "To View the Generated Key-Pairs").
+
+Keys made by commands and rpcs come first, then those of the configuration under a heading of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from agent.pki.key_display import hex_layout, public_key_display_bytes, size_name, type_name
+from agent.pki.key_store import KeyPair
+from agent.pki.keys import KeyType
+from agent.shell.times import detail_time
+
+#: What the word in the command selects.
+KEY_TYPES: Final[dict[str, tuple[KeyType, ...]]] = {
+    "rsa": (KeyType.RSA,),
+    "dsa": (KeyType.DSA,),
+    "ecdsa": (KeyType.ECDSA_NISTP256, KeyType.ECDSA_NISTP384, KeyType.ECDSA_NISTP521),
+    "ed25519": (KeyType.ED25519,),
+}
+
+_CONFIG_HEADING: Final = "-----\nPublic keys from config sysdb:\n-----\n"
+
+
+def render_keys(keys: Sequence[KeyPair], family: str) -> str:
+    """The keys of a family ("rsa", "dsa", "ecdsa", "ed25519"); "" when there are none."""
+    chosen = [key for key in keys if key.type in KEY_TYPES[family]]
+    # The guide has a blank line between the keys of every type but RSA.
+    between = "" if family == "rsa" else "\n"
+    text = between.join(_render_pair(key) for key in chosen if key.origin != "config")
+    configured = between.join(_render_pair(key) for key in chosen if key.origin == "config")
+    if configured:
+        text += ("\n" if text else "") + _CONFIG_HEADING + configured
+    return text
+
+
+def _render_pair(key: KeyPair) -> str:
+    return "".join(
+        f"Key label: {key.label}\n"
+        f"Type      : {type_name(key.type, purpose)}\n"
+        f"{size_name(key.type):<10}: {key.size}\n"
+        f"Created   : {detail_time(key.created)}\n"
+        f"Data      :\n"
+        f"{hex_layout(public_key_display_bytes(public_key_der))}\n"
+        for purpose, public_key_der in key.parts
+    )

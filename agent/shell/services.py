@@ -1,0 +1,57 @@
+"""What the commands need from the rest of the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agent.caller import Caller
+from agent.clock import Clock
+from agent.pki.certificates import CertificateView
+from agent.pki.key_store import KeyPair
+
+
+@dataclass(frozen=True, slots=True)
+class DossierOptions:
+    """The arguments of `show platform security integrity dossier`.
+
+    Attributes:
+        selectors: what to collect beside the sections that are always there, in the order of the command.
+        nonce: 1 to 128 printable ASCII characters, or None.
+        filesystem_inventory_options: by node name, e.g. {"0/RP0/CPU0": {"block_start": 0, "count": 1}}; or None.
+        incremental_ima: where the IMA events begin, e.g. {"ima_start": [{"0/RP0/CPU0": {"start_event": 1000}}]}; or
+            None.
+    """
+
+    selectors: tuple[str, ...] = ()
+    nonce: str | None = None
+    filesystem_inventory_options: Mapping[str, Any] | None = None
+    incremental_ima: Mapping[str, Any] | None = None
+
+
+class ShellServices(Protocol):
+    """Functions of the agent, the same ones that its NETCONF rpcs call. All may raise ProviderError, whose message is
+    shown."""
+
+    @property
+    def clock(self) -> Clock:
+        """For the time line."""
+
+    def keys(self) -> Sequence[KeyPair]:
+        """All key pairs, in the order of their making."""
+
+    def trustpoints(self) -> Mapping[str, Sequence[CertificateView]]:
+        """The certificates of every trustpoint that has any, the CA's own first."""
+
+    def dossier(self, options: DossierOptions, caller: Caller) -> str:
+        """The dossier's JSON text."""
+
+    def sign(self, payload: bytes, nonce: str, include_certificate: bool, caller: Caller) -> str:
+        """The signed envelope's JSON text."""
+
+    def version_text(self) -> str:
+        """What `show version` prints."""
+
+    def platform_text(self) -> str:
+        """What `show platform` prints."""
