@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 #: Module -> enabled features. Every feature that is not named here is off.
-IMPLEMENTED_MODULES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+FEATURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "ietf-netconf": ("writable-running", "candidate", "rollback-on-error", "validate", "xpath"),
         "ietf-netconf-monitoring": (),
@@ -31,3 +31,6 @@ IMPLEMENTED_MODULES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "Cisco-IOS-XR-linux-os-reboot-history-oper": (),
     }
 )
+
+#: All of them, in the order in which they are loaded.
+IMPLEMENTED_MODULES: Final[tuple[str, ...]] = tuple(FEATURES)
