@@ -18,9 +18,10 @@ from agent.caller import Caller
 from agent.clock import SystemClock
 from agent.core import Core
 from agent.northbound.errors import ProviderError
-from agent.shell.shell import ShellResult
-from agent.storage.state_folder import StateFolder, StateFolderInUseError
-from agent.transport.control_client import ControlError, control_edit_running, control_exec, is_agent_running
+from agent.storage.errors import StorageError
+from agent.storage.state_folder import StateFolder
+from agent.transport.control_client import AgentUnreachableError, CommandAnswer, run_command
+from agent.transport.control_netconf import EditRefusedError, edit_running
 from agent.yang.errors import DataError, ValidationFailure
 
 GROUPS = ("administrators",)
@@ -40,40 +41,37 @@ def add_user(
 ) -> None:
     """Add a user, or a further credential to one. Raises AdministrationError."""
     config = user_config(name, group, public_key=public_key, password=password)
-    folder = StateFolder(state_dir)
     try:
-        if is_agent_running(folder.control_socket):
-            control_edit_running(folder.control_socket, etree.tostring(config))
+        folder = StateFolder(state_dir)
+        if folder.control_socket.exists():
+            edit_running(folder.control_socket, etree.tostring(config))
             return
         with folder.lock(), Core.open(folder, SystemClock()) as core:
             core.datastores.edit("running", config, caller=LOCAL, comment=f"user add {name}")
-    except ControlError as error:
+    except EditRefusedError as error:
         raise AdministrationError(f"the running agent refused: {error}") from error
     except (DataError, ProviderError) as error:
         raise AdministrationError(error.message) from error
-    except (ValidationFailure, StateFolderInUseError) as error:
+    except (ValidationFailure, StorageError, AgentUnreachableError) as error:
         raise AdministrationError(str(error)) from error
 
 
-def show(state_dir: Path, line: str) -> ShellResult:
+def show(state_dir: Path, line: str) -> CommandAnswer:
     """Run a show command. Raises AdministrationError when the state folder can't be used."""
-    folder = StateFolder(state_dir)
+    if not state_dir.is_dir():
+        raise AdministrationError(f"there is no state folder {state_dir}; name it with --state-dir")
     try:
-        if is_agent_running(folder.control_socket):
-            return control_exec(folder.control_socket, line)
-        if not folder.database.exists():
-            raise AdministrationError(f"there is no agent state in {state_dir}; name its folder with --state-dir")
+        folder = StateFolder(state_dir)
+        if folder.control_socket.exists():
+            return run_command(folder.control_socket, line)
         with folder.lock(), Core.open(folder, SystemClock()) as core:
-            return core.shell.run(line, LOCAL)
-    except ControlError as error:
-        raise AdministrationError(f"the running agent refused: {error}") from error
-    except StateFolderInUseError as error:
+            result = core.shell.run(line, LOCAL)
+            return CommandAnswer(result.text, result.status)
+    except (StorageError, AgentUnreachableError) as error:
         raise AdministrationError(str(error)) from error
 
 
-def user_config(
-    name: str, group: str, *, public_key: str | None = None, password: str | None = None
-) -> etree._Element:
+def user_config(name: str, group: str, *, public_key: str | None = None, password: str | None = None) -> etree._Element:
     """The <config> that adds a user with a credential (ietf-system, RFC 7317). Raises AdministrationError."""
     if not _USER_NAME.fullmatch(name):
         raise AdministrationError(
@@ -82,7 +80,7 @@ def user_config(
     if group not in GROUPS:
         raise AdministrationError(f"unknown group {group!r}; the groups are: {', '.join(GROUPS)}")
     config = etree.Element("config")
-    system = etree.SubElement(config, f"{{{_SYSTEM}}}system", nsmap={None: _SYSTEM})
+    system = etree.SubElement(config, f"{{{_SYSTEM}}}system", nsmap={"sys": _SYSTEM})
     authentication = etree.SubElement(system, f"{{{_SYSTEM}}}authentication")
     user = etree.SubElement(authentication, f"{{{_SYSTEM}}}user")
     etree.SubElement(user, f"{{{_SYSTEM}}}name").text = name
@@ -95,7 +93,7 @@ def user_config(
         etree.SubElement(key, f"{{{_SYSTEM}}}name").text = key_name
         etree.SubElement(key, f"{{{_SYSTEM}}}algorithm").text = algorithm
         etree.SubElement(key, f"{{{_SYSTEM}}}key-data").text = data
-    etree.SubElement(user, f"{{{_TRUSTCONF_SYSTEM}}}group", nsmap={None: _TRUSTCONF_SYSTEM}).text = group
+    etree.SubElement(user, f"{{{_TRUSTCONF_SYSTEM}}}group", nsmap={"tcs": _TRUSTCONF_SYSTEM}).text = group
     return config
 
 

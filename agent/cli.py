@@ -156,7 +156,7 @@ def _show(arguments: argparse.Namespace) -> int:
         result = show(arguments.state_dir, " ".join(["show", *arguments.words]))
     except AdministrationError as error:
         raise CommandError(str(error)) from error
-    print(result.text, end="" if result.text.endswith("\n") else "\n")
+    print(result.output, end="" if result.output.endswith("\n") else "\n")
     return result.status
 
 

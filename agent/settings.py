@@ -1,7 +1,7 @@
 """Settings of the process, from defaults, a TOML file and the command line, in rising order of weight.
 
-What an operator manages (users, limits of the SSH server, keys, trustpoints) is configuration and lives in YANG; here is
-only what must be known before there is a datastore.
+What an operator manages (users, limits of the SSH server, keys, trustpoints) is configuration and lives in YANG; here
+is only what must be known before there is a datastore.
 
     listen = "127.0.0.1:830"        # ADDR:PORT, [IPv6]:PORT; port 0 takes a free one
     log-format = "text"             # or "json"

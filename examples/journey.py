@@ -93,7 +93,7 @@ def configure_trustpoint(m: manager.Manager, key_type: str) -> None:
             <keypair><type xmlns:k="{NS["tck"]}">k:{key_type}</type><label>system-enroll-key</label></keypair>
             <ca-keypair><type xmlns:k="{NS["tck"]}">k:{key_type}</type><label>system-root-key</label></ca-keypair>
             <subject-name>CN=lab1-ads,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR</subject-name>
-            <subject-name-ca-certificate>CN=lab1-ca,C=US,ST=CA,L=San Jose,O=cisco systems,OU=ASR</subject-name-ca-certificate>
+            <subject-name-ca-certificate>CN=lab1-ca,C=US,ST=CA,L=San Jose,O=cisco systems</subject-name-ca-certificate>
             <key-usage>
               <certificate>digitalsignature keyagreement dataencipherment</certificate>
               <ca-certificate>digitalsignature keycertsign crlsign</ca-certificate>

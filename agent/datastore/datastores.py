@@ -224,6 +224,7 @@ class Datastores:
             session_id=caller.session_id,
             comment=comment,
             diff=to_journal(changes),
+            source=caller.source,
         )
         try:
             with self._database.transaction() as transaction:
