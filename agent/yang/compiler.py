@@ -26,6 +26,8 @@ from agent.yang.types import LeafrefType, TypeViolation
 
 _KINDS: Final = {kind.value: kind for kind in Kind if kind is not Kind.ROOT}
 _OPERATIONS: Final = frozenset({Kind.RPC, Kind.ACTION, Kind.NOTIFICATION})
+#: input comes first, even where the module leaves it out.
+_DIRECTIONS: Final = ("input", "output")
 _DEFAULT_DENY: Final = {
     ("ietf-netconf-acm", "default-deny-write"): "write",
     ("ietf-netconf-acm", "default-deny-all"): "all",
@@ -110,7 +112,10 @@ class _Build:
 
     def _children(self, statement: Statement, parent: SchemaNode, inherited: tuple[Expression, ...]) -> None:
         """Build what is below `statement`; `inherited` are the whens of the choices and cases on the way."""
-        for child in getattr(statement, "i_children", ()):
+        children = getattr(statement, "i_children", ())
+        if statement.keyword in ("rpc", "action"):
+            children = sorted(children, key=lambda child: _DIRECTIONS.index(child.keyword))
+        for child in children:
             if child.keyword in _KINDS and module_name(child) in self.implemented:
                 self._node(child, parent, inherited)
 
@@ -166,9 +171,6 @@ class _Build:
         units = statement.search_one("units") or typedef_substatement(type_statement, "units")
         node.units = units.arg if units is not None else None
         defaults = statement.search("default")
-        if defaults and defaults[0].stmt_parent.keyword == "refine":
-            # pyang carries over only the first of a leaf-list's defaults.
-            defaults = defaults[0].stmt_parent.search("default")
         if not defaults and not node.mandatory and argument(statement, "min-elements") in (None, "0"):
             inherited = typedef_substatement(type_statement, "default")
             defaults = [inherited] if inherited is not None else []

@@ -119,7 +119,7 @@ class TypeCompiler:
         return LeafrefType(self._namespaces.expression(path, leaf_namespace), _require_instance(chain))
 
     def _instance_identifier(self, chain: list[Statement], leaf_namespace: str) -> Type:
-        return InstanceIdentifierType(_require_instance(chain), self._root, self._namespaces.by_module)
+        return InstanceIdentifierType(_require_instance(chain), self._root)
 
     def _identityref(self, chain: list[Statement], leaf_namespace: str) -> Type:
         bases = [resolve_prefix(base, base.arg) for base in chain[-1].search("base")]

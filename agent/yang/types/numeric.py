@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
-from agent.yang.types.base import NamespaceMap, Type, TypeViolation
+from agent.yang.types.base import NamespaceMap, Type
 from agent.yang.types.intervals import Intervals
 
 #: Lowest and highest value of each integer type.
@@ -128,6 +128,3 @@ class Decimal64Type(Type):
         if scaled not in self.range:
             raise self.range.violation(self.violation(self.write(scaled)))
         return self.write(scaled)
-
-    def violation(self, value: object) -> TypeViolation:
-        return super().violation(value)

@@ -1,6 +1,7 @@
 """leafref, identityref and instance-identifier (RFC 7950 sections 9.9, 9.10 and 9.13).
 
-Texts of identityref and instance-identifier carry module names for prefixes, as RFC 7951 has them.
+Texts of identityref and instance-identifier carry module names for prefixes, as RFC 7951 has them. paths.py, which
+reads and writes paths, needs the types itself and is therefore imported where it is used.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from agent.yang.errors import DataError
-from agent.yang.schema import Expression, SchemaNode
-from agent.yang.types.base import NamespaceMap, Type, TypeViolation, name_list
+from agent.yang.schema import Expression, Kind, SchemaNode
+from agent.yang.tree import InstancePath, Step
+from agent.yang.types.base import NamespaceMap, Type, TypeViolation, name_list, shown
 
 
 class LeafrefType(Type):
@@ -81,12 +83,13 @@ class IdentityrefType(Type):
         return f"one of the identities: {name_list(self._texts)} (module:identity)"
 
     def canonical(self, lexical: str, nsmap: NamespaceMap) -> str:
-        prefix, _, name = lexical.rpartition(":")
-        text = self.identities.get((nsmap.get(prefix or None, ""), name))
+        prefix, separator, name = lexical.rpartition(":")
+        scope = prefix if separator else None
+        text = self.identities.get((nsmap.get(scope, ""), name))
         if text is not None:
             return text
-        if prefix and prefix not in nsmap:
-            raise TypeViolation(f'the prefix "{prefix}" is not declared here: expected {self.expectation()}')
+        if scope is not None and scope not in nsmap:
+            raise TypeViolation(f"the prefix {shown(scope)} is not declared here: expected {self.expectation()}")
         raise self.violation(lexical)
 
     def is_canonical(self, text: str) -> bool:
@@ -108,26 +111,21 @@ class IdentityrefType(Type):
 
 
 class InstanceIdentifierType(Type):
-    """A path to one node. `root` is the schema's root, whose nodes the path may name."""
+    """A path to exactly one node. `root` is the schema's root, below which the nodes are."""
 
     base = "instance-identifier"
 
-    def __init__(self, require_instance: bool, root: SchemaNode, namespaces: Mapping[str, str]) -> None:
+    def __init__(self, require_instance: bool, root: SchemaNode) -> None:
         self.require_instance: Final = require_instance
         self._root: Final = root
-        #: module name -> namespace, to read texts with module names for prefixes
-        self._namespaces: Final = namespaces
 
     def expectation(self) -> str:
-        return "an instance-identifier such as /prefix:container/prefix:list[prefix:key='value']"
+        return "a path to one node, such as /prefix:container/prefix:list[prefix:key='value']"
 
     def canonical(self, lexical: str, nsmap: NamespaceMap) -> str:
-        from agent.yang.paths import parse_instance_identifier, to_text
+        from agent.yang.paths import parse_instance_identifier
 
-        try:
-            return to_text(parse_instance_identifier(lexical, nsmap, self._root))
-        except DataError as error:
-            raise TypeViolation(f"{error.message} (expected {self.expectation()})") from None
+        return self._text_of(lexical, lambda: parse_instance_identifier(lexical, nsmap, self._root))
 
     def is_canonical(self, text: str) -> bool:
         try:
@@ -142,25 +140,45 @@ class InstanceIdentifierType(Type):
         for step in parse(text, self._root):
             prefix = prefix_for(step.schema.module.name)
             written.append(f"/{prefix}:{step.schema.name}")
-            values = [(".", step.schema, step.value)] if step.value is not None else []
-            if step.schema.keys and step.key is not None:
-                values = [
-                    (f"{prefix}:{leaf.name}", leaf, key) for leaf, key in zip(step.schema.keys, step.key, strict=True)
-                ]
-            elif step.key is not None:
+            if step.value is not None:
+                written.append(f"[.={quote(_leaf_xml(step.schema, step.value, prefix_for))}]")
+            elif step.key is not None and not step.schema.keys:
                 written.append(f"[{step.key[0]}]")
-            for name, leaf, value in values:
-                assert leaf.type is not None
-                written.append(f"[{name}={quote(leaf.type.to_xml(value, prefix_for))}]")
+            else:
+                for leaf, key in zip(step.schema.keys, step.key or (), strict=False):
+                    written.append(f"[{prefix}:{leaf.name}={quote(_leaf_xml(leaf, key, prefix_for))}]")
         return "".join(written)
 
     def from_json(self, value: object, module: str) -> str:
         return self.from_python(value)
 
     def from_python(self, value: object) -> str:
-        from agent.yang.paths import parse, to_text
+        from agent.yang.paths import parse
+
+        text = self._text(value)
+        if not text.startswith("/"):
+            raise self.violation(text)
+        return self._text_of(text, lambda: parse(text, self._root))
+
+    def _text_of(self, written: str, read: Callable[[], InstancePath]) -> str:
+        from agent.yang.paths import to_text
 
         try:
-            return to_text(parse(self._text(value), self._root))
+            path = read()
         except DataError as error:
             raise TypeViolation(f"{error.message} (expected {self.expectation()})") from None
+        if not path or any(map(_names_many, path)):
+            raise self.violation(written)
+        return to_text(path)
+
+
+def _names_many(step: Step) -> bool:
+    """Whether a step stands for all entries of a list or all values of a leaf-list."""
+    return (step.schema.kind is Kind.LIST and step.key is None) or (
+        step.schema.kind is Kind.LEAF_LIST and step.value is None
+    )
+
+
+def _leaf_xml(leaf: SchemaNode, text: str, prefix_for: Callable[[str], str]) -> str:
+    assert leaf.type is not None
+    return leaf.type.to_xml(text, prefix_for)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from agent.yang.types.base import NamespaceMap, Type, TypeViolation, shown
+from agent.yang.types.base import NamespaceMap, Type, TypeViolation
 
 
 class UnionType(Type):
@@ -83,6 +83,3 @@ class UnionType(Type):
                 return text
             text = again
         return text
-
-    def violation(self, value: object) -> TypeViolation:
-        return TypeViolation(f"{shown(value)} is not valid: expected {self.expectation()}")
