@@ -1,6 +1,6 @@
 """Bytes in and out of NETCONF sessions and shell commands: SSH by paramiko, and a Unix-domain socket.
 
-This room knows sockets, threads, SSH and who may log in. It knows neither XML nor YANG nor keys of the device's PKI:
+This room knows sockets, threads, SSH and who may log in. What serves knows neither XML nor YANG nor the PKI:
 the protocol core is given as a `SessionFactory`, the shell as a `CommandRunner` (services.py).
 
     listener.py        accepts connections, nothing else
