@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from agent.pki.keys import KeyPurpose, KeyType
 
 _HEX_DIGITS_A_GROUP: Final = 8
-_GROUPS_A_LINE: Final = 9
+_GROUPS_A_LINE: Final = 8
 
 #: The line "Type" of each kind.
 _TYPE_NAMES: Final = {
@@ -75,7 +75,7 @@ def public_key_display_bytes(public_key_der: bytes) -> bytes:
 
 
 def hex_layout(data: bytes) -> str:
-    """Groups of 8 upper-case hex digits, 9 groups a line; no newline at the end."""
+    """Groups of 8 upper-case hex digits, 8 groups a line; no newline at the end."""
     digits = data.hex().upper()
     groups = [digits[at : at + _HEX_DIGITS_A_GROUP] for at in range(0, len(digits), _HEX_DIGITS_A_GROUP)]
     lines = [" ".join(groups[at : at + _GROUPS_A_LINE]) for at in range(0, len(groups), _GROUPS_A_LINE)]
