@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from agent.yang.schema import SCHEMA_ONLY, Kind, SchemaNode
 from agent.yang.tree import Inner, is_empty
+from agent.yang.types import InstanceIdentifierType, LeafrefType, Type
 
 #: An input or output stands for its rpc or action, whose name it bears in XPath (RFC 7950 section 6.4.1).
 BODIES = frozenset({Kind.INPUT, Kind.OUTPUT})
@@ -17,8 +18,17 @@ BODIES = frozenset({Kind.INPUT, Kind.OUTPUT})
 
 def accessible_parent(schema: SchemaNode) -> SchemaNode | None:
     """The schema node of the parent in the accessible tree; None for the root."""
-    parent = schema.parent.data_parent if schema.kind in BODIES and schema.parent is not None else schema.data_parent
-    return parent
+    return schema.parent.data_parent if schema.kind in BODIES and schema.parent is not None else schema.data_parent
+
+
+def is_above(schema: SchemaNode, other: SchemaNode) -> bool:
+    """Whether `schema` is a proper ancestor of `other`."""
+    node = accessible_parent(other)
+    while node is not None:
+        if node is schema:
+            return True
+        node = accessible_parent(node)
+    return False
 
 
 def accessible_tag(schema: SchemaNode) -> str:
@@ -31,6 +41,11 @@ def accessible_tag(schema: SchemaNode) -> str:
 def appears_by_itself(schema: SchemaNode) -> bool:
     """Whether the node can exist without data: a leaf or leaf-list with a default, or a non-presence container."""
     return bool(schema.defaults) or (schema.kind is Kind.CONTAINER and not schema.presence)
+
+
+def requires_instance(member: Type) -> bool:
+    """Whether values of a type must refer to something that exists."""
+    return isinstance(member, LeafrefType | InstanceIdentifierType) and member.require_instance
 
 
 def governing_cases(schema: SchemaNode) -> Iterator[SchemaNode]:

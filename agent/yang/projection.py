@@ -15,7 +15,7 @@ from typing import Final
 
 from lxml import etree
 
-from agent.yang.accessible import accessible_tag, appears_by_itself, is_in_active_case
+from agent.yang.accessible import BODIES, accessible_tag, appears_by_itself, is_in_active_case
 from agent.yang.schema import Kind, SchemaNode
 from agent.yang.tree import AnyNode, Inner, InstancePath, Key, Leaf, LeafList, ListNode, Node, Step
 
@@ -58,10 +58,13 @@ class Cursor:
 
     @property
     def path(self) -> InstancePath:
-        """Where the node is. An input, output or notification at the top is the root of its own data."""
+        """Where the node is. An input or output has no step: what is in it is named from its rpc's parent."""
         steps: list[Step] = []
         cursor: Cursor = self
         while cursor.parent is not None:
+            if cursor.schema.kind in BODIES:
+                cursor = cursor.parent
+                continue
             value = cursor.text if cursor.schema.kind is Kind.LEAF_LIST else None
             steps.append(Step(cursor.schema, cursor.key, value))
             cursor = cursor.parent
@@ -178,6 +181,7 @@ class Projection:
         return tuple(found)
 
     def _virtual(self, cursor: Cursor, schema: SchemaNode) -> tuple[Cursor, ...]:
+        found: tuple[Cursor, ...]
         if schema.kind is Kind.CONTAINER:
             found = (self._attach(cursor, schema, Inner(schema), virtual=True),)
         elif schema.kind is Kind.LEAF:

@@ -60,8 +60,21 @@ FUNCTIONS: dict[str, tuple[int, int]] = {
 }
 
 AXES = frozenset(
-    "ancestor ancestor-or-self attribute child descendant descendant-or-self following following-sibling namespace "
-    "parent preceding preceding-sibling self".split()
+    {
+        "ancestor",
+        "ancestor-or-self",
+        "attribute",
+        "child",
+        "descendant",
+        "descendant-or-self",
+        "following",
+        "following-sibling",
+        "namespace",
+        "parent",
+        "preceding",
+        "preceding-sibling",
+        "self",
+    }
 )
 _UPWARD = frozenset({"self", "parent", "ancestor", "ancestor-or-self"})
 NODE_TYPES = frozenset({"node", "text", "comment", "processing-instruction"})
@@ -282,7 +295,9 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _END = ("end", "")
-_OPERATOR_NAMES = frozenset({"and", "or", "div", "mod"})
+#: Operators wherever they occur, and those that are names or wildcards where an operand is expected.
+_SIGNS = frozenset({"+", "-", "=", "!=", "<", "<=", ">", ">="})
+_OPERATORS = _SIGNS | {"*", "and", "or", "div", "mod"}
 #: Binary operators from the loosest to the tightest binding.
 _LEVELS: tuple[tuple[str, ...], ...] = (
     ("or",),
@@ -293,7 +308,7 @@ _LEVELS: tuple[tuple[str, ...], ...] = (
     ("*", "div", "mod"),
 )
 #: After one of these, or after an operator, a `*` is a wildcard and a name is a name (XPath 1.0 section 3.7).
-_BEFORE_OPERAND = frozenset(("symbol", symbol) for symbol in "@ :: ( [ , / // |".split())
+_BEFORE_OPERAND = frozenset(("symbol", symbol) for symbol in ("@", "::", "(", "[", ",", "/", "//", "|"))
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
@@ -311,9 +326,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         operand_expected = before is None or before[0] == "operator" or before in _BEFORE_OPERAND
         if kind == "literal":
             value = value[1:-1]
-        elif not operand_expected and (value == "*" or value in _OPERATOR_NAMES):
-            kind = "operator"
-        elif kind == "symbol" and value in ("+", "-", "=", "!=", "<", "<=", ">", ">="):
+        elif value in (_SIGNS if operand_expected else _OPERATORS):
             kind = "operator"
         found.append((kind, value))
     return found

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from agent.yang.xpath_syntax import Binary, Call, Expr, Filtered, Path, PathStep, Test, parts
 
@@ -204,8 +204,7 @@ def _is_double_slash(steps: tuple[PathStep, ...], index: int) -> bool:
     )
 
 
-_Axis = Callable[["Walker[T]", T, Test], Iterable[T]]
-_AXES: dict[str, Callable[..., Iterable[object]]] = {
+_AXES: dict[str, Callable[..., Iterable[Any]]] = {
     "self": Walker._axis_self,
     "parent": Walker._axis_parent,
     "ancestor": Walker._axis_ancestor,
