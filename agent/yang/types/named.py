@@ -93,16 +93,17 @@ class BitsType(Type):
         return f"any of these, each at most once, separated by spaces: {name_list(self.positions)}"
 
     def canonical(self, lexical: str, nsmap: NamespaceMap) -> str:
-        names = lexical.split()
-        chosen = set(names)
-        if len(chosen) != len(names) or not chosen <= self.positions.keys():
-            raise self.violation(lexical)
-        return " ".join(name for name in self.positions if name in chosen)
+        return self._ordered(lexical.split(), lexical)
 
     def from_python(self, value: object) -> str:
-        if not isinstance(value, tuple | list | Set) or not all(isinstance(name, str) for name in value):
+        if not isinstance(value, tuple | list | Set):
             raise self.violation(value)
-        return self.canonical(" ".join(value), {})
+        return self._ordered(list(value), value)
+
+    def _ordered(self, names: list[Any], given: object) -> str:
+        if any(name not in self.positions for name in names) or len(set(names)) != len(names):
+            raise self.violation(given)
+        return " ".join(name for name in self.positions if name in names)
 
     def to_python(self, text: str) -> Any:
         return tuple(text.split())
