@@ -1,0 +1,24 @@
+"""The Cisco-named subsets: what collectors read and call. The same backends as our own models, under other names."""
+
+from __future__ import annotations
+
+from agent.northbound.registry import Registry
+from agent.providers.auditing import audited
+from agent.providers.cisco import certificates, reboots
+from agent.providers.cisco.public_keys import KEY_LISTS, PublicKeyState
+from agent.providers.cisco.rpc import KEY_LEAF, MODULE, TRUSTPOINT_LEAF, key_rpcs, trustpoint_rpcs
+from agent.providers.services import Services
+from agent.providers.trustpoints.operations import TrustpointOperations
+
+
+def register(registry: Registry, services: Services) -> None:
+    on_keys = key_rpcs(services.key_store)
+    on_trustpoints = trustpoint_rpcs(TrustpointOperations(services))
+    for functions, target in ((on_keys, KEY_LEAF), (on_trustpoints, TRUSTPOINT_LEAF)):
+        for name, function in functions.items():
+            call = audited(name, function, services.clock, services.bus, target=target)
+            registry.rpc(f"/{MODULE}:{name}", call)
+    registry.state(certificates.TRUSTPOINTS, certificates.CertificateState(services.trustpoint_store).trustpoints)
+    for key_list in KEY_LISTS:
+        registry.state(key_list.path, PublicKeyState(services.key_store, key_list).keys)
+    registry.state(reboots.NODES, reboots.RebootState(services.host).nodes)

@@ -1,0 +1,24 @@
+"""The list of key pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.northbound.contract import Record, StateQuery
+from agent.pki.key_store import KeyPair, KeyStore
+from agent.providers.keys.vocabulary import key_facts, key_name, type_identity
+
+
+class KeyState:
+    def __init__(self, key_store: KeyStore) -> None:
+        self._key_store = key_store
+
+    def key_pairs(self, query: StateQuery) -> Iterator[Record]:
+        for pair in self._key_store.list():
+            if _is_wanted(pair, query):
+                yield {**key_name(pair), "origin": pair.origin, **key_facts(pair)}
+
+
+def _is_wanted(pair: KeyPair, query: StateQuery) -> bool:
+    names = {"type": type_identity(pair.type), "label": pair.label, "origin": pair.origin}
+    return all(names[key] == wanted for key, wanted in query.keys.items())

@@ -1,0 +1,48 @@
+"""How the refusals of agent/pki, and of the storage under it, are told to a client."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from agent.integrity.errors import SourceUnavailableError
+from agent.pki import errors as pki
+from agent.providers.refusals import Refusal, Refusals
+from agent.storage import errors as storage
+
+#: Words for parts of a request: "label" and "size" of a key pair, and the attributes of TrustpointConfig.
+PKI_REFUSALS: Final[Refusals] = MappingProxyType(
+    {
+        pki.InvalidLabelError: Refusal("invalid-value", "invalid-key-label", "label"),
+        pki.ReservedLabelError: Refusal("invalid-value", "reserved-key-label", "label"),
+        pki.InvalidKeySizeError: Refusal("invalid-value", "invalid-key-size", "size"),
+        pki.KeyGenerationNotSupportedError: Refusal("operation-not-supported", "key-not-supported", "size"),
+        pki.TooManyKeysError: Refusal("resource-denied", "too-many-keys"),
+        pki.KeyNotFoundError: Refusal("data-missing", "key-not-found", "label"),
+        pki.KeyOwnedByConfigurationError: Refusal("access-denied", "key-owned-by-configuration", "label"),
+        pki.InvalidSubjectNameError: Refusal("invalid-value", "invalid-subject-name", "subject_name"),
+        pki.DigestNotSupportedError: Refusal("invalid-value", "digest-not-supported"),
+        pki.InvalidTrustpointError: Refusal("invalid-value", "invalid-trustpoint"),
+        pki.KeyTooSmallError: Refusal("operation-failed", "key-too-small"),
+        pki.NotAuthenticatedError: Refusal("operation-failed", "not-authenticated"),
+        pki.NotEnrolledError: Refusal("operation-failed", "not-enrolled"),
+        pki.KeyChangedError: Refusal("operation-failed", "key-changed"),
+        pki.RootNotValidError: Refusal("operation-failed", "root-not-valid"),
+        pki.PkiError: Refusal("operation-failed"),
+        SourceUnavailableError: Refusal(
+            "operation-failed",
+            "no-serial-number",
+            message="This device has no serial number that the agent can read: set serial-number to false.",
+        ),
+        storage.SealingError: Refusal(
+            "operation-failed",
+            "private-key-unreadable",
+            message="The stored private key can't be opened: it is damaged. Generate the key pair again.",
+        ),
+        storage.StorageError: Refusal(
+            "resource-denied",
+            "storage-unavailable",
+            message="The agent's storage can't be used now, nothing has changed: look into its log and try again.",
+        ),
+    }
+)

@@ -1,0 +1,63 @@
+"""What every provider is given: the libraries below the providers, and read access to the running configuration.
+
+Made once by agent/core.py. A provider takes from it what it needs and passes that on; nothing in here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.clock import Clock
+from agent.events import EventBus
+from agent.host.contract import Host
+from agent.northbound.contract import ConfigView
+from agent.pki.key_store import KeyStore
+from agent.pki.trustpoint_store import TrustpointStore
+from agent.storage.commit_log import CommitLog
+from agent.storage.database import Database
+from agent.yang.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class SshServerLimits:
+    """The configured limits of the SSH server (trustconf-system, container ssh-server). Times are seconds.
+
+    Attributes:
+        rate_limit: new connections a minute.
+        login_grace: from connecting to a successful login.
+        hello_timeout: from opening a NETCONF channel to the client's hello.
+        idle_timeout: of a silent NETCONF session; 0: none.
+        session_limit: NETCONF sessions at the same time.
+    """
+
+    rate_limit: int
+    login_grace: int
+    hello_timeout: int
+    idle_timeout: int
+    session_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The surroundings of the providers.
+
+    Attributes:
+        config: the running configuration at the moment of each call.
+        hash_password: makes a crypt hash of a password; raises ValueError with what is wrong with the password.
+        ssh_limit_listeners: called with the new limits when a commit has changed those of the SSH server.
+        enrollment_errors: trustpoint -> why its last authenticate or enroll has failed; gone after a success.
+    """
+
+    clock: Clock
+    bus: EventBus
+    host: Host
+    schema: Schema
+    config: ConfigView
+    database: Database
+    commit_log: CommitLog
+    key_store: KeyStore
+    trustpoint_store: TrustpointStore
+    hash_password: Callable[[str], str]
+    ssh_limit_listeners: list[Callable[[SshServerLimits], None]] = field(default_factory=list)
+    enrollment_errors: dict[str, str] = field(default_factory=dict)
