@@ -85,9 +85,7 @@ def apply(data: dict, changes, default_operation: str) -> dict:
 
 
 def _children(data: dict, changes, inherited: str, nodes: dict) -> None:
-    identities = [
-        (change.name, change.text if nodes[change.name][0] in ("list", "values") else "") for change in changes
-    ]
+    identities = [_identity(change) for change in changes]
     given: dict[str, str] = {}
     left: set[str] = set()
     for index, change in enumerate(changes):
@@ -230,9 +228,7 @@ def _tidied(changes: list[Change], chance: int) -> tuple[Change, ...]:
     for change in changes:
         own = {} if change.operation in GONE else CASES.get(change.name, {})
         if all(cases.setdefault(choice, case) == case for choice, case in own.items()):
-            kept.setdefault(
-                (change.name, change.text if NODES_BY_NAME[change.name][0] in ("list", "values") else ""), change
-            )
+            kept.setdefault(_identity(change), change)
     return tuple(kept.values())
 
 
@@ -247,6 +243,10 @@ def _change(name: str, kind: tuple) -> st.SearchStrategy:
         children=_changes(kind[-1], 3) if isinstance(kind[-1], dict) else st.just(()),
         chance=st.integers(0, 9),
     )
+
+
+def _identity(change: Change) -> tuple[str, str]:
+    return change.name, change.text if NODES_BY_NAME[change.name][0] in ("list", "values") else ""
 
 
 def _consistent(name, operation, text, insert, children, chance) -> Change:

@@ -211,6 +211,12 @@ CHANGES = {
         steps(3, 4, 2, 6, 5),
         ["/step[id='3']", "/step", "/step[id='4']", "/step[id='1']", "/step[id='5']", "/step[id='6']"],
     ),
+    "insert first, then last": (
+        steps(1, 2),
+        "<step y:insert='first'><id>3</id></step><step y:insert='last'><id>2</id></step>" + "<step><id>4</id></step>",
+        steps(3, 1, 2, 4),
+        ["/step[id='3']", "/step", "/step[id='4']"],
+    ),
     "an entry before itself": (
         steps(1, 2),
         "<step y:insert='before' y:key=\"[id='2']\"><id>2</id></step>",
