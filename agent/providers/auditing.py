@@ -1,28 +1,36 @@
-"""Rpcs that matter for the security of the device leave an audit event, whether they succeed or not."""
+"""What matters for the security of the device leaves an audit event, whether it succeeds or not."""
 
 from __future__ import annotations
 
-from agent.clock import Clock
-from agent.events import EventBus
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from agent.caller import Caller
 from agent.northbound.contract import Record, RpcContext, RpcFunction
 from agent.northbound.errors import ProviderError
+from agent.providers.services import Services
 from agent.providers.system.events import audit_event
 
 
-def audited(
-    action: str, function: RpcFunction, clock: Clock, bus: EventBus, *, target: str | None = None
-) -> RpcFunction:
-    """`function`, telling of each call as `action` afterwards. `target` names the input leaf that is acted on."""
+@contextmanager
+def auditing(services: Services, caller: Caller, action: str, target: str | None = None) -> Iterator[None]:
+    """The block is `action` on `target` by `caller`; its end is told, and the reason if it ends with a
+    ProviderError."""
+    try:
+        yield
+    except ProviderError as error:
+        event = audit_event(services.clock.now(), caller, action, target=target, reason=error.message)
+        services.bus.publish(event)
+        raise
+    services.bus.publish(audit_event(services.clock.now(), caller, action, target=target))
+
+
+def audited(services: Services, action: str, function: RpcFunction, *, target: str | None = None) -> RpcFunction:
+    """`function` with an audit event for each call. `target` names the input leaf that is acted on."""
 
     def call(request: Record, context: RpcContext) -> Record | None:
         acted_on = None if target is None else request.get(target)
-        subject = None if acted_on is None else str(acted_on)
-        try:
-            answer = function(request, context)
-        except ProviderError as error:
-            bus.publish(audit_event(clock.now(), context.caller, action, target=subject, reason=error.message))
-            raise
-        bus.publish(audit_event(clock.now(), context.caller, action, target=subject))
-        return answer
+        with auditing(services, context.caller, action, None if acted_on is None else str(acted_on)):
+            return function(request, context)
 
     return call

@@ -14,6 +14,7 @@ from agent.host.contract import Host
 from agent.northbound.contract import ConfigView
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
+from agent.providers.dossier_statistics import DossierStatistics
 from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
 from agent.yang.schema import Schema
@@ -47,6 +48,7 @@ class Services:
         hash_password: makes a crypt hash of a password; raises ValueError with what is wrong with the password.
         ssh_limit_listeners: called with the new limits when a commit has changed those of the SSH server.
         enrollment_errors: trustpoint -> why its last authenticate or enroll has failed; gone after a success.
+        dossiers: how many were collected.
     """
 
     clock: Clock
@@ -61,3 +63,4 @@ class Services:
     hash_password: Callable[[str], str]
     ssh_limit_listeners: list[Callable[[SshServerLimits], None]] = field(default_factory=list)
     enrollment_errors: dict[str, str] = field(default_factory=dict)
+    dossiers: DossierStatistics = field(default_factory=DossierStatistics)

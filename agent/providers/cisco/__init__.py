@@ -16,7 +16,7 @@ def register(registry: Registry, services: Services) -> None:
     on_trustpoints = trustpoint_rpcs(TrustpointOperations(services))
     for functions, target in ((on_keys, KEY_LEAF), (on_trustpoints, TRUSTPOINT_LEAF)):
         for name, function in functions.items():
-            call = audited(name, function, services.clock, services.bus, target=target)
+            call = audited(services, name, function, target=target)
             registry.rpc(f"/{MODULE}:{name}", call)
     registry.state(certificates.TRUSTPOINTS, certificates.CertificateState(services.trustpoint_store).trustpoints)
     for key_list in KEY_LISTS:

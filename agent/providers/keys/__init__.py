@@ -19,5 +19,5 @@ def register(registry: Registry, services: Services) -> None:
         ("generate-key-pair", rpcs.generate_key_pair),
         ("zeroize-key-pair", rpcs.zeroize_key_pair),
     ):
-        registry.rpc(f"/trustconf-keys:{name}", audited(name, function, services.clock, services.bus, target="label"))
+        registry.rpc(f"/trustconf-keys:{name}", audited(services, name, function, target="label"))
     registry.notification(KEY_CHANGED)

@@ -23,7 +23,7 @@ def register(registry: Registry, services: Services) -> None:
         ("enroll", rpcs.enroll),
         ("clear-certificates", rpcs.clear_certificates),
     ):
-        call = audited(name, function, services.clock, services.bus, target=NAME_LEAF)
+        call = audited(services, name, function, target=NAME_LEAF)
         registry.rpc(f"/trustconf-trustpoints:{name}", call)
     registry.notification(STATUS_CHANGED)
     registry.notification(CERTIFICATE_INSTALLED)

@@ -1,0 +1,87 @@
+"""The device as the shell's commands see it (agent/shell/services.py): the same functions that the rpcs call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from agent.caller import Caller
+from agent.clock import Clock
+from agent.integrity.dossier import DossierRequest
+from agent.integrity.errors import SourceUnavailableError
+from agent.integrity.sources.description import platform_text, version_text
+from agent.northbound.errors import ProviderError
+from agent.pki.certificates import CertificateView
+from agent.pki.key_store import KeyPair
+from agent.providers.auditing import auditing
+from agent.providers.integrity.errors import INTEGRITY_REFUSALS
+from agent.providers.integrity.operations import PRODUCT, IntegrityOperations
+from agent.providers.refusals import refusing
+from agent.providers.services import Services
+
+
+class DossierArguments(Protocol):
+    """The arguments of the dossier command; integrity.dossier.DossierRequest says what they mean."""
+
+    @property
+    def selectors(self) -> tuple[str, ...]: ...
+
+    @property
+    def nonce(self) -> str | None: ...
+
+    @property
+    def filesystem_inventory_options(self) -> Mapping[str, Any] | None: ...
+
+    @property
+    def incremental_ima(self) -> Mapping[str, Any] | None: ...
+
+
+class Device:
+    """What commands ask for. Raises ProviderError only."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._integrity = IntegrityOperations(services)
+
+    @property
+    def clock(self) -> Clock:
+        return self._services.clock
+
+    def keys(self) -> Sequence[KeyPair]:
+        return self._services.key_store.list()
+
+    def trustpoints(self) -> Mapping[str, Sequence[CertificateView]]:
+        store = self._services.trustpoint_store
+        return {name: store.certificates(name) for name in store.names()}
+
+    def dossier(self, options: DossierArguments, caller: Caller) -> str:
+        with auditing(self._services, caller, "collect-dossier"), refusing(INTEGRITY_REFUSALS):
+            request = DossierRequest(
+                options.selectors,
+                options.nonce,
+                filesystem_inventory_options=options.filesystem_inventory_options,
+                incremental_ima=options.incremental_ima,
+            )
+            return self._integrity.collect(request, caller)
+
+    def sign(self, payload: bytes, nonce: str, include_certificate: bool, caller: Caller) -> str:
+        with auditing(self._services, caller, "sign"):
+            return self._integrity.sign(payload, nonce=nonce, include_certificate=include_certificate)
+
+    def version_text(self) -> str:
+        with _described():
+            return version_text(self._services.host, PRODUCT)
+
+    def platform_text(self) -> str:
+        with _described():
+            return platform_text(self._services.host)
+
+
+@contextmanager
+def _described() -> Iterator[None]:
+    """The absence of a fact as a refusal; its reason was written for people."""
+    try:
+        yield
+    except SourceUnavailableError as error:
+        raise ProviderError("operation-failed", f"This host does not tell: {error.reason}.") from error

@@ -1,0 +1,76 @@
+"""Collecting dossiers and signing, for the rpcs and for the commands of the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Final
+
+from agent import __version__
+from agent.caller import Caller
+from agent.integrity.dossier import DossierRequest, collect
+from agent.integrity.envelope import Signer, sign_envelope
+from agent.integrity.sections import MAX_COMMITS, CommitSummary, DossierSources
+from agent.integrity.sources.description import Product
+from agent.providers.integrity.errors import INTEGRITY_REFUSALS
+from agent.providers.refusals import refusing
+from agent.providers.services import Services
+from agent.providers.system.state import AGENT_NAME
+from agent.providers.trustpoints.model import SYSTEM_TRUSTPOINT
+from agent.storage.commit_log import CommitLog
+
+PRODUCT: Final = Product(AGENT_NAME, __version__)
+
+#: Through what a commit came, by whether it had a NETCONF session.
+_CLIENTS: Final = MappingProxyType({True: "netconf", False: "cli"})
+_LEAVES: Final = MappingProxyType({"nonce": "nonce", "payload": "payload", "selector": "selector"})
+
+
+class IntegrityOperations:
+    """Evidence of this device. Any thread may ask."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._sources = DossierSources(
+            host=services.host,
+            clock=services.clock,
+            product=PRODUCT,
+            commits=lambda: _commits(services.commit_log),
+        )
+
+    def collect(self, request: DossierRequest, caller: Caller) -> str:
+        """A dossier's JSON text."""
+        text = collect(request, self._sources)
+        self._services.dossiers.record(self._services.clock.now(), caller.user, signed=False)
+        return text
+
+    def collect_signed(
+        self, request: DossierRequest, caller: Caller, *, nonce: str | None, include_certificate: bool
+    ) -> str:
+        """The envelope's text around a dossier. Raises ProviderError, before anything is collected if the system
+        trustpoint can't sign."""
+        with refusing(INTEGRITY_REFUSALS, _LEAVES):
+            signer = self._signer()
+            dossier = collect(request, self._sources).encode()
+            envelope = sign_envelope(dossier, nonce=nonce, signer=signer, include_certificate=include_certificate)
+        self._services.dossiers.record(self._services.clock.now(), caller.user, signed=True)
+        return envelope
+
+    def sign(self, payload: bytes, *, nonce: str | None, include_certificate: bool) -> str:
+        """The envelope's text around `payload`. Raises ProviderError."""
+        with refusing(INTEGRITY_REFUSALS, _LEAVES):
+            return sign_envelope(payload, nonce=nonce, signer=self._signer(), include_certificate=include_certificate)
+
+    def _signer(self) -> Signer:
+        return self._services.trustpoint_store.signer(SYSTEM_TRUSTPOINT)
+
+
+def _commits(commit_log: CommitLog) -> Iterator[CommitSummary]:
+    for commit in commit_log.records(MAX_COMMITS):
+        yield CommitSummary(
+            commit_id=str(commit.id),
+            user=commit.user,
+            client=_CLIENTS[commit.session_id != 0],
+            time=commit.time,
+            comment=commit.comment or "",
+        )
