@@ -9,9 +9,14 @@ section 7.2. It does not know NETCONF sessions, storage or any particular module
     types.py        lexical forms, canonical text, Python values
     tree.py         immutable data trees with structure sharing
     paths.py        instance paths: "/m:a/list[key='x']"
-    xml_codec.py json_codec.py python_codec.py
-    edit.py         edit-config on a tree -> a new tree and the list of changes
-    diff.py         two trees -> changes; changes <-> the JSON that storage keeps
+    names.py        what nodes are called where module names tell them apart
+    building.py     the rules for data that enters a tree in any notation
+    xml_codec.py    XML elements -> trees; xml_writer.py trees -> XML bytes
+    mapping.py      nested dicts <-> trees; json_codec.py and python_codec.py say how values look in them
+    defaults.py     which defaults are in use
+    edit.py         edit-config on a tree -> a new tree and the places it touched; with edit_attributes.py (operation,
+                    insert, key, value), edit_siblings.py (one parent's children) and ordering.py (user order)
+    diff.py         two trees -> changes; journal.py changes <-> the JSON that storage keeps
     xpath.py        expressions on trees through libxml2
     dependencies.py which constraints a change can affect
     validation.py   full and incremental validation
