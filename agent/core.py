@@ -27,12 +27,14 @@ from agent.northbound.transaction import ProviderParticipants, TreeConfigView
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
 from agent.providers import cisco, event_streams, integrity, keys, netconf_monitoring, system, trustpoints, yang_library
+from agent.providers.device import Device
 from agent.providers.services import Services
 from agent.shell.shell import Shell
 from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
 from agent.storage.sealing import Sealer
 from agent.storage.state_folder import StateFolder
+from agent.transport.authentication import hash_password
 from agent.yang.compiler import compile_schema
 from agent.yang.modules import default_search_path
 from agent.yang.validation import Validator
@@ -78,6 +80,7 @@ class Core:
             commit_log=commit_log,
             key_store=key_store,
             trustpoint_store=TrustpointStore(database, key_store, clock),
+            hash_password=hash_password,
         )
         self.server = Server(
             NetconfServices(
@@ -99,12 +102,10 @@ class Core:
         yang_library.register(registry)
         event_streams.register(registry)
         registry.check()
-        self.shell = Shell(self.services)
+        self.shell = Shell(Device(self.services))
 
     @classmethod
-    def open(
-        cls, folder: StateFolder, clock: Clock, *, host: Host | None = None, limits: Limits | None = None
-    ) -> Self:
+    def open(cls, folder: StateFolder, clock: Clock, *, host: Host | None = None, limits: Limits | None = None) -> Self:
         """The agent whose state is in `folder`, which the caller has locked. Raises StorageError, SchemaError."""
         database = Database.open(folder.database)
         try:

@@ -17,7 +17,10 @@ from agent.core import Core
 from agent.first_start import ADMINISTRATOR, ADMINISTRATOR_KEY, create_administrator
 from agent.logs import configure_logging
 from agent.netconf.limits import Limits
+from agent.providers.system.config import ssh_server_limits
+from agent.providers.system.users import ConfiguredUsers
 from agent.settings import Settings
+from agent.ssh_settings import LoginUsers, transport_limits
 from agent.storage.errors import StorageError
 from agent.storage.state_folder import StateFolder
 from agent.transport.authentication import DirectoryAuthenticator
@@ -71,14 +74,16 @@ def _stop_on_signals() -> threading.Event:
 @contextlib.contextmanager
 def _transports(core: Core, folder: StateFolder, settings: Settings) -> Iterator[int]:
     """SSH and the control socket, open while the block runs; gives the bound TCP port."""
-    limits = core.services.transport_limits()
+    limits = transport_limits(ssh_server_limits(core.services.config))
     try:
         listener = SshListener(
             settings.host,
             settings.port,
             host_keys=load_or_create(folder.path / HOST_KEYS_FOLDER),
             authenticator=DirectoryAuthenticator(
-                core.services.users, core.clock, failed_logins_per_minute=limits.failed_logins_per_minute
+                LoginUsers(ConfiguredUsers(core.services.config)),
+                core.clock,
+                failed_logins_per_minute=limits.failed_logins_per_minute,
             ),
             sessions=core.server,
             commands=core.shell,
@@ -97,6 +102,7 @@ def _transports(core: Core, folder: StateFolder, settings: Settings) -> Iterator
         clock=core.clock,
         limits=replace(TransportLimits(), idle_timeout=0.0),
     )
+    core.services.ssh_limit_listeners.append(lambda changed: listener.set_limits(transport_limits(changed)))
     listener.start()
     control.start()
     folder.write_port(listener.port)

@@ -108,9 +108,12 @@ class Datastores:
         """
         with self._mutex:
             self._require_access(target, caller)
-            result = apply_edit(
-                self.tree(target), config, default_operation=default_operation, rewrite=self._participants.rewrite_leaf
+            before = self.tree(target)
+            edited = apply_edit(
+                before, config, default_operation=default_operation, rewrite=self._participants.rewrite_leaf
             )
+            pruned = self._validator.prune_false_whens(edited.root, before, diff(before, edited.root, edited.touched))
+            result = EditResult(pruned.root, (*edited.touched, *pruned.deleted))
             self._put(target, result, caller, test_option, comment)
 
     def copy(self, source: Source, target: str, *, caller: Caller) -> None:

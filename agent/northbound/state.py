@@ -88,7 +88,7 @@ def _ask(root: SchemaNode, node: SchemaNode, function: StateFunction, query: Sta
         for index, record in enumerate(answer):
             entry = python_codec.from_record(record, node)
             if not node.keys:
-                entry = Inner(node, entry.children, (str(index),))
+                entry = Inner(node, entry.children, (str(index + 1),))
             draft.put_entry(parent, entry)
     else:
         assert isinstance(answer, dict)
