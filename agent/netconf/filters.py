@@ -34,13 +34,6 @@ def compile_filter(element: etree._Element, schema: Schema, max_nodes: int) -> t
     )
 
 
-def compile_event_filter(element: etree._Element, schema: Schema, max_nodes: int) -> tuple[Selection, ...]:
-    """The same for a filter on notifications: the top-level elements name notifications (RFC 5277 section 3.6)."""
-    _check_size(element, max_nodes)
-    events = {tag: node for tag, node in schema.root.operations.items() if node.kind is Kind.NOTIFICATION}
-    return _united(selection for child in element for selection in _compile(child, _named(events, child)))
-
-
 def _check_size(element: etree._Element, max_nodes: int) -> None:
     for count, _ in enumerate(element.iterdescendants()):
         if count >= max_nodes:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from agent.clock import yang_date_and_time
 from agent.events import Event
+from agent.netconf.event_filters import EventFilter
 from agent.netconf.messages import write_notification
 from agent.yang.python_codec import from_record
-from agent.yang.tree import Inner
 from agent.yang.xml_codec import encode_element
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from agent.netconf.session import Session
 
 log = logging.getLogger(__name__)
-
-#: Decides whether an event is wanted. Gets a root whose only child is the notification.
-EventFilter = Callable[[Inner], bool]
 
 
 class Subscription:
@@ -105,9 +102,8 @@ class Subscription:
                 log.exception("an event could not be sent to session %d", self._session.session_id)
 
     def _send(self, event: Event) -> None:
-        schema = self._services.schema
-        node = from_record(event.content, schema.find(event.path))
-        if self._wanted is not None and not self._wanted(Inner(schema.root, {node.schema: node})):
+        node = from_record(event.content, self._services.schema.find(event.path))
+        if self._wanted is not None and not self._wanted(node):
             return
         self._session.send(write_notification(yang_date_and_time(event.time), encode_element(node)))
         self._session.counters.out_notifications += 1

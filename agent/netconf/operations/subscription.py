@@ -7,12 +7,11 @@ from typing import Final
 from lxml import etree
 
 from agent.netconf.errors import RequestError, RpcError, bad_attribute, bad_element
-from agent.netconf.filters import compile_event_filter
+from agent.netconf.event_filters import EventFilter, subtree_event_filter, xpath_event_filter
 from agent.netconf.messages import OK, Reply
 from agent.netconf.operations.request import Parameters, Request, missing, not_supported
 from agent.netconf.operations.retrieval import filter_attribute, xpath_of
-from agent.netconf.subscriptions import EventFilter, Subscription
-from agent.yang.selection import select
+from agent.netconf.subscriptions import Subscription
 
 #: The only stream there is, as RFC 5277 prescribes it.
 STREAM: Final = "NETCONF"
@@ -45,13 +44,10 @@ def _event_filter(request: Request, element: etree._Element) -> EventFilter:
     services = request.services
     kind = filter_attribute(element, "type") or "subtree"
     if kind == "subtree":
-        selections = compile_event_filter(element, services.schema, services.limits.filter_nodes)
-        return lambda root: bool(select(root, selections).children)
+        return subtree_event_filter(element, services.schema, services.limits.filter_nodes)
     if kind == "xpath":
         text, nsmap = xpath_of(element)
-        # What is wrong with the expression must be told now, not found with the first event.
-        services.xpath.superset(text, nsmap)
-        return lambda root: bool(services.xpath.select(root, text, nsmap))
+        return xpath_event_filter(text, nsmap, services.schema)
     raise RequestError(
         RpcError(
             "bad-attribute",
