@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -70,7 +70,8 @@ class ModuleFiles(pyang.repository.Repository):  # type: ignore[misc]
         try:
             text = Path(file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise self.ReadError(f"{file}: {error}") from error
+            # Not pyang's ReadError: where it looks for revisions it passes over that in silence.
+            raise SchemaError(f"{file}: {error}") from error
         self.texts[file] = text
         return file, syntax, text
 
@@ -111,23 +112,38 @@ def load_modules(names: Sequence[str], search_path: Sequence[Path]) -> LoadedMod
     """
     files = ModuleFiles(search_path)
     context = pyang.context.Context(files)
-    requested = []
-    for wanted in dict.fromkeys(names):
-        name, _, revision = wanted.partition("@")
-        if name not in context.revs:
-            folders = ", ".join(map(str, search_path))
-            raise SchemaError(f"no module {name!r} in {folders}")
-        requested.append(context.search_module(pyang.error.Position(wanted), name, revision or None))
+    requested = [_request(context, wanted, search_path) for wanted in dict.fromkeys(names)]
     if None not in requested:
-        context.validate()
+        _guarded(", ".join(names), context.validate)
     _raise_errors(context)
     modules = [module for module in context.modules.values() if module is not None]
     for module in requested:
+        if module is None:
+            raise SchemaError(f"pyang can't read all of {', '.join(names)}")
         if module.keyword != "module":
             raise SchemaError(f"{module.arg!r} is a submodule: name the module that it belongs to")
     whole = tuple(module for module in modules if module.keyword == "module")
     parts = {id(module): _included(module, context) for module in whole}
     return LoadedModules(tuple(requested), whole, parts, files.texts)
+
+
+def _request(context: Any, wanted: str, search_path: Sequence[Path]) -> Statement:
+    """Parse one module that was asked for; None if pyang has found errors in it."""
+    name, _, revision = wanted.partition("@")
+    if name not in context.revs:
+        raise SchemaError(f"no module {name!r} in {', '.join(map(str, search_path))}")
+    position = pyang.error.Position(wanted)
+    return _guarded(wanted, lambda: context.search_module(position, name, revision or None))
+
+
+def _guarded(what: str, step: Callable[[], Any]) -> Any:
+    """The result of one of pyang's steps, whose parser fails with odd exceptions on some broken texts."""
+    try:
+        return step()
+    except SchemaError:
+        raise
+    except Exception as error:
+        raise SchemaError(f"pyang can't read or validate {what}: {type(error).__name__}: {error}") from error
 
 
 def _included(module: Statement, context: Any) -> tuple[Statement, ...]:
