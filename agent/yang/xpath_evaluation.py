@@ -298,12 +298,10 @@ class Evaluation(Walker[Cursor]):
     def _pinned_keys(self, schema: SchemaNode, step: PathStep, node: Cursor, current: Cursor) -> list[Key] | None:
         """The keys of all entries that the predicates of a step can be true for; None if they don't pin every key."""
         pinned: dict[SchemaNode, list[str]] = {}
-        for comparison in _conjuncts(step.predicates):
-            for side, value in ((comparison.left, comparison.right), (comparison.right, comparison.left)):
-                leaf = _key_leaf(schema, side)
-                texts = None if leaf is None or leaf in pinned else self._texts(leaf, value, node, current)
-                if leaf is not None and texts is not None:
-                    pinned[leaf] = texts
+        for leaf, value in key_comparisons(schema, step.predicates):
+            texts = None if leaf in pinned else self._texts(leaf, value, node, current)
+            if texts is not None:
+                pinned[leaf] = texts
         if len(pinned) != len(schema.keys):
             return None
         columns = [pinned[leaf] for leaf in schema.keys]
@@ -323,6 +321,15 @@ class Evaluation(Walker[Cursor]):
                 found = self.walk(value, node, current)
                 return list(dict.fromkeys(cursor.text for cursor in found if cursor.text is not None))
         return None
+
+
+def key_comparisons(schema: SchemaNode, predicates: Sequence[Expr]) -> Iterable[tuple[SchemaNode, Expr]]:
+    """The `key = value` comparisons that must all be true of a selected entry of list `schema`."""
+    for comparison in _conjuncts(predicates):
+        for side, value in ((comparison.left, comparison.right), (comparison.right, comparison.left)):
+            leaf = _key_leaf(schema, side)
+            if leaf is not None:
+                yield leaf, value
 
 
 def _conjuncts(predicates: Sequence[Expr]) -> Iterable[Binary]:
