@@ -37,7 +37,8 @@ class _Attribute:
 
     Attributes:
         names: how it may be spelled, in any case; the first is how it is printed.
-        limit: most characters of a value (RFC 5280 appendix A.1, upper bounds).
+        limit: most bytes of a value in UTF-8. (The upper bounds of RFC 5280 appendix A.1 count characters; libraries
+            count bytes.)
         pattern: what a value must look like, and `form`: the same in words.
         repeatable: may occur more than once.
     """
@@ -178,6 +179,6 @@ def _name_attribute(attribute: _Attribute, value: str) -> x509.NameAttribute[str
         raise InvalidSubjectNameError(f"The value of {name} has characters that can't be printed.")
     if not re.fullmatch(attribute.pattern, value):
         raise InvalidSubjectNameError(f"The value of {name} must be {attribute.form}.")
-    if len(value) > attribute.limit:
-        raise InvalidSubjectNameError(f"The value of {name} has at most {attribute.limit} characters.")
+    if len(value.encode()) > attribute.limit:
+        raise InvalidSubjectNameError(f"The value of {name} has at most {attribute.limit} bytes in UTF-8.")
     return x509.NameAttribute(attribute.oid, value)
