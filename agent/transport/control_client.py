@@ -33,6 +33,18 @@ class CommandAnswer:
     status: int
 
 
+def is_agent_running(path: Path) -> bool:
+    """True when an agent answers at `path`. The file alone says nothing: an agent that was killed leaves it behind.
+    Raises AgentUnreachableError when the socket belongs to somebody else."""
+    try:
+        connect(path).close()
+    except AgentUnreachableError as error:
+        if isinstance(error.__cause__, PermissionError):
+            raise
+        return False
+    return True
+
+
 def run_command(path: Path, line: str) -> CommandAnswer:
     """Run a shell command in the agent that serves the socket at `path`. Raises AgentUnreachableError."""
     connection = connect(path)

@@ -72,6 +72,7 @@ class HardenedTransport(paramiko.Transport):
         try:
             super().run()
         finally:
+            self.packetizer.complete_handshake()  # or its timer's thread outlives a connection that ended early
             self.on_end()
 
     def _parse_newkeys(self, m: paramiko.Message) -> None:
