@@ -1,0 +1,116 @@
+"""The providers on real stores, driven as the protocol drives them, but with JSON instead of NETCONF."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.caller import Caller
+from agent.clock import ManualClock
+from agent.events import EventBus
+from agent.host.contract import KernelName
+from agent.host.rooted import RootedHost
+from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
+from agent.northbound.contract import RpcContext
+from agent.northbound.registry import Registry
+from agent.northbound.state import StateCollector
+from agent.northbound.transaction import ProviderParticipants, TreeConfigView
+from agent.pki.key_store import KeyStore
+from agent.pki.trustpoint_store import TrustpointStore
+from agent.providers import cisco, integrity, keys, system, trustpoints
+from agent.providers.services import Services
+from agent.storage.commit_log import CommitLog, CommitRecord
+from agent.storage.database import Database
+from agent.storage.sealing import Sealer
+from agent.storage.state_folder import StateFolder
+from agent.yang import json_codec, python_codec
+from agent.yang.compiler import compile_schema
+from agent.yang.diff import diff
+from agent.yang.modules import default_search_path
+from agent.yang.tree import empty_root
+from agent.yang.validation import Validator
+
+SCHEMA = compile_schema(IMPLEMENTED_MODULES, default_search_path(), FEATURES)
+VALIDATOR = Validator(SCHEMA)
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+ALICE = Caller("alice", 7, "192.0.2.1", ("administrators",))
+
+
+class Bench:
+    """One device. `running` is replaced by `commit`."""
+
+    def __init__(self, folder: Path):
+        self.clock = ManualClock(NOW)
+        self.root = folder / "host"
+        (self.root / "proc").mkdir(parents=True)
+        (self.root / "etc").mkdir()
+        (self.root / "proc/stat").write_text("cpu 1 2 3\nbtime 1772000000\n")
+        (self.root / "proc/uptime").write_text("3600.5 100.0\n")
+        (self.root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdee\n")
+        state = StateFolder(folder / "state")
+        self.database = Database.open(state.database)
+        key_store = KeyStore(self.database, Sealer.from_state_folder(state), self.clock)
+        self.running = empty_root(SCHEMA.root)
+        self.limits = []
+        self.events = []
+        bus = EventBus()
+        bus.subscribe(self.events.append)
+        self.services = Services(
+            clock=self.clock,
+            bus=bus,
+            host=RootedHost(self.root, kernel=KernelName("Linux", "box", "6.1.0", "#1 SMP", "x86_64")),
+            schema=SCHEMA,
+            config=self,
+            database=self.database,
+            commit_log=CommitLog(self.database),
+            key_store=key_store,
+            trustpoint_store=TrustpointStore(self.database, key_store, self.clock),
+            hash_password=_hash,
+            ssh_limit_listeners=[self.limits.append],
+        )
+        self.registry = Registry(SCHEMA)
+        for provider in (system, keys, trustpoints, cisco, integrity):
+            provider.register(self.registry, self.services)
+
+    def get(self, path):
+        return TreeConfigView(self.running).get(path)
+
+    def commit(self, config):
+        """Make `config`, RFC 7951 JSON of everything, the running configuration."""
+        new = json_codec.decode(config, SCHEMA.root)
+        changes = diff(self.running, new)
+        VALIDATOR.validate(new, self.running, changes)
+        pending = ProviderParticipants(self.registry).begin(self.running, new, changes)
+        pending.validate()
+        with self.database.transaction() as transaction:
+            pending.prepare(transaction)
+            record = CommitRecord("alice", self.clock.now(), 7, "a test", [])
+            self.services.commit_log.append(transaction, record)
+        self.running = new
+        pending.apply()
+
+    def call(self, path, request=None):
+        """The output of an rpc as RFC 7951 JSON; {} for <ok/>."""
+        node = SCHEMA.find(path)
+        arguments = json_codec.decode(request or {}, node.child("input"))
+        VALIDATOR.validate_operation(arguments, self.running)
+        record = python_codec.to_record(arguments, defaults=True)
+        answer = self.registry.rpc_functions[node](record, RpcContext(ALICE))
+        if answer is None:
+            return {}
+        output = python_codec.from_record(answer, node.child("output"))
+        return json.loads(json.dumps(json_codec.encode(output)))
+
+    def state(self):
+        """All operational data, as RFC 7951 JSON."""
+        return json.loads(json.dumps(json_codec.encode(StateCollector(SCHEMA, self.registry).collect(None))))
+
+    def told(self, path):
+        """The contents of the notifications of one kind so far, checked against the schema."""
+        told = [event for event in self.events if event.path == path]
+        return [json_codec.encode(python_codec.from_record(event.content, SCHEMA.find(path))) for event in told]
+
+
+def _hash(text):
+    if not text:
+        raise ValueError("the password is empty")
+    return f"$6$rounds=1000$salt${'.' * 86}"

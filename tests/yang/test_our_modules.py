@@ -1,0 +1,130 @@
+"""Every module of ours is accepted by pyang's strictest checks, and by our compiler; names collectors rely on stay."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
+from agent.northbound.registry import Registry
+from agent.yang.compiler import compile_schema
+from agent.yang.modules import default_search_path
+
+YANG = Path(__file__).resolve().parents[2] / "yang"
+FILES = sorted(YANG.rglob("*.yang"))
+
+#: The name is RFC 5277's; it has no hyphen.
+NO_PREFIX = "RFC 8407: 4.1: no module name prefix string used"
+
+
+@pytest.fixture(scope="module")
+def schema():
+    return compile_schema(IMPLEMENTED_MODULES, default_search_path(), FEATURES)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_pyang_finds_nothing_to_say_about_a_module(file):
+    pyang = Path(sys.executable).parent / "pyang"
+    result = subprocess.run(
+        [pyang, "--strict", "--lint", "-p", YANG, file], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    remarks = [line for line in result.stderr.splitlines() if not (file.stem == "notifications" and NO_PREFIX in line)]
+    assert remarks == []
+    assert result.returncode == 0
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_module_compiles_without_the_others(file):
+    # Identities of key types only exist where their module is implemented (RFC 7950 section 9.10.2).
+    assert file.stem in compile_schema([file.stem, "trustconf-keys"], default_search_path()).modules
+
+
+def test_every_module_of_ours_is_implemented_or_imported(schema):
+    assert {file.stem for file in FILES} <= set(schema.modules)
+
+
+@pytest.mark.parametrize("name", [file.stem for file in FILES if file.stem.startswith("trustconf-")])
+def test_our_namespaces_follow_the_rule(schema, name):
+    assert schema.modules[name].namespace == f"urn:trustconf:yang:{name}"
+    assert schema.modules[name].yang_version == "1.1"
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace", "prefix", "revision"),
+    [
+        ("Cisco-IOS-XR-types", "http://cisco.com/ns/yang/cisco-xr-types", "xr", "2020-06-25"),
+        (
+            "Cisco-IOS-XR-crypto-act",
+            "http://cisco.com/ns/yang/Cisco-IOS-XR-crypto-act",
+            "crypto-act",
+            "2025-04-11",
+        ),
+        (
+            "Cisco-IOS-XR-crypto-cepki-oper",
+            "http://cisco.com/ns/yang/Cisco-IOS-XR-crypto-cepki-oper",
+            "crypto-cepki-oper",
+            "2022-07-22",
+        ),
+        (
+            "Cisco-IOS-XR-crypto-cepki-new-oper",
+            "http://cisco.com/ns/yang/Cisco-IOS-XR-crypto-cepki-new-oper",
+            "crypto-cepki-new-oper",
+            "2022-12-15",
+        ),
+        (
+            "Cisco-IOS-XR-linux-os-reboot-history-oper",
+            "http://cisco.com/ns/yang/Cisco-IOS-XR-linux-os-reboot-history-oper",
+            "linux-os-reboot-history-oper",
+            "2019-04-05",
+        ),
+        ("notifications", "urn:ietf:params:xml:ns:netconf:notification:1.0", "ncEvent", "2008-07-14"),
+        ("nc-notifications", "urn:ietf:params:xml:ns:netmod:notification", "manageEvent", "2008-07-14"),
+    ],
+)
+def test_interface_compatible_modules_keep_their_identity(schema, name, namespace, prefix, revision):
+    module = schema.modules[name]
+
+    assert (module.namespace, module.prefix, module.revision) == (namespace, prefix, revision)
+    assert "nterface-compatible" in module.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/Cisco-IOS-XR-crypto-act:key-generate-rsa/input/key-modulus",
+        "/Cisco-IOS-XR-crypto-act:key-zeroize-ecdsa/input/key-label",
+        "/Cisco-IOS-XR-crypto-act:ca-clear-certificates/input/server-name",
+        "/Cisco-IOS-XR-crypto-cepki-oper:crypto-certificate-authority/trustpoints/trustpoint/router-certificate/subject",
+        "/Cisco-IOS-XR-crypto-cepki-new-oper:crypto-cepki/mypubkey/ecdsa/nistp521-keys/nistp521-key/degree",
+        "/Cisco-IOS-XR-linux-os-reboot-history-oper:reboot-history/node/reboot-history/cause-code",
+        "/ietf-system:system/trustconf-system:domain-name",
+        "/trustconf-trustpoints:trustpoints/trustpoint/lifetime/ca-certificate",
+    ],
+)
+def test_a_name_that_clients_rely_on_is_there(schema, path):
+    assert schema.find(path).name == path.rpartition("/")[2].rpartition(":")[2]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ietf-system:system/clock",
+        "/ietf-system:system/ntp",
+        "/ietf-system:system/radius",
+        "/ietf-system:system/dns-resolver",
+        "/ietf-system:system-restart",
+        "/ietf-system:set-current-datetime",
+    ],
+)
+def test_what_the_agent_leaves_out_of_ietf_system_is_not_there(schema, path):
+    with pytest.raises(KeyError):
+        schema.find(path)
+
+
+def test_the_start_up_check_misses_providers_that_are_not_registered(schema):
+    registry = Registry(schema)
+
+    with pytest.raises(Exception, match="no provider for rpc /trustconf-keys:generate-key-pair"):
+        registry.check()
