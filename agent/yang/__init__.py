@@ -4,9 +4,10 @@ It knows YANG 1.1 (RFC 7950), the XML and JSON encodings (RFC 7950, RFC 7951) an
 section 7.2. It does not know NETCONF sessions, storage or any particular module.
 
     schema.py       what a compiled schema is (data only)
-    compiler.py     pyang's statement trees -> schema.py
-    modules.py      where modules are found, and which are loaded
-    types.py        lexical forms, canonical text, Python values
+    modules.py      where modules are found, and how pyang loads them
+    compiler.py     pyang's statement trees -> schema.py, with statements.py (reading pyang), schema_modules.py
+                    (modules, identities), type_compiler.py (types) and linking.py (leafref targets and the like)
+    types/          lexical forms, canonical text, JSON and Python values of the built-in types
     tree.py         immutable data trees with structure sharing
     paths.py        instance paths: "/m:a/list[key='x']"
     names.py        what nodes are called where module names tell them apart

@@ -1,6 +1,6 @@
 """Where YANG modules are found, and how they get from files into pyang's validated statement trees.
 
-This room and the compilers beside it are the only ones that know pyang. Each file is read and parsed once.
+This module and the compilers beside it are the only ones that know pyang. Each file is read and parsed once.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ import pyang.error
 import pyang.repository
 
 from agent.yang.errors import SchemaError
-
-#: A statement of pyang's (its classes carry no type information).
-Statement = Any
+from agent.yang.statements import Statement
 
 #: What goes into one error message; a broken module yields many consequential errors.
 MAX_REPORTED_ERRORS: Final = 20

@@ -183,3 +183,14 @@ def test_every_pattern_of_the_standard_modules_is_understood():
     assert len(patterns) > 20
     for pattern in patterns:
         re.compile(translate(pattern))
+
+
+HOSTILE_UNITS = ("a", "1", "a-", "1.", "a.", ":", "0:", ".", "/", "_", "%", "@", "*", "-", "::", "[a]", "a1/", "$0$")
+
+
+def test_no_pattern_of_the_standard_modules_backtracks_without_end():
+    # A pattern that did would keep the whole agent busy; here the time limit of tests would end it.
+    for pattern in set(all_standard_patterns()):
+        regex = XsdRegex(pattern)
+        for unit in HOSTILE_UNITS:
+            assert not regex.matches(unit * (2000 // len(unit)) + "!\n")
