@@ -50,6 +50,8 @@ class Shell:
         header = ""
         try:
             command, *pipes = (parsed := read_command(line)).parts
+            if not command.words:
+                raise InvalidInputError(pipes[0].column)
             match = COMMANDS.match(command.words, line)
             if pipes and not match.target.is_show:
                 raise InvalidInputError(pipes[0].column)
