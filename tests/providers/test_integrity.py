@@ -1,0 +1,173 @@
+"""Dossiers and signatures by rpc, and the same for the shell."""
+
+import base64
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from agent.integrity.envelope import verify_envelope
+from agent.northbound.errors import ProviderError
+from agent.providers.device import Device
+from agent.yang.errors import DataError
+from tests.providers.bench import ALICE
+from tests.providers.test_trustpoints import certificates, enrolled
+
+COLLECT = "/trustconf-integrity:collect-dossier"
+SIGN = "/trustconf-integrity:sign"
+
+
+def verify(bench, text, nonce):
+    return verify_envelope(text, certificates(bench)["ca"]["pem"].encode(), nonce, bench.clock.now())
+
+
+def arguments(*selectors, **given):
+    options = {"nonce": None, "filesystem_inventory_options": None, "incremental_ima": None, **given}
+    return SimpleNamespace(selectors=selectors, **options)
+
+
+def test_a_dossier_has_what_was_selected_in_the_order_asked_for(bench):
+    bench.commit({"ietf-system:system": {"hostname": "ios"}})
+    request = {"selector": ["rollback-history", "trustconf-integrity:reboot-history"], "nonce": "1580"}
+
+    dossier = json.loads(bench.call(COLLECT, request)["dossier"])
+
+    assert list(dossier) == [
+        "collection-start-time",
+        "model-name",
+        "model-revision",
+        "license-udi",
+        "version",
+        "platform",
+        "rollback-history",
+        "reboot-history",
+        "collection-end-time",
+    ]
+    [commit] = dossier["rollback-history"]["rollback-history"]
+    assert (commit["user"], commit["client"], commit["comment"]) == ("alice", "netconf", "a test")
+    assert dossier["version"]["version"].startswith("trustconf, Version ")
+
+
+def test_every_selector_of_the_model_is_known_to_the_collector(bench):
+    selectors = [
+        "packages",
+        "reboot-history",
+        "rollback-history",
+        "system-integrity-snapshot",
+        "system-inventory",
+        "filesystem-inventory",
+    ]
+
+    dossier = json.loads(bench.call(COLLECT, {"selector": selectors})["dossier"])
+
+    codes = {name: dossier[name]["result-code"] for name in selectors}
+    assert "Invalid option" not in codes.values()
+    assert codes["filesystem-inventory"] == "Not supported"
+
+
+def test_an_unknown_selector_is_refused(bench):
+    with pytest.raises(DataError):
+        bench.call(COLLECT, {"selector": ["passwords"]})
+
+
+@pytest.mark.parametrize("key_type", ["rsa", "ecdsa-nistp256", "ed25519"])
+def test_a_signed_dossier_is_verified_with_the_root_alone(bench, key_type):
+    enrolled(bench, key_type)
+    request = {"selector": ["reboot-history"], "nonce": "1580", "sign": {"include-certificate": True}}
+
+    envelope = bench.call(COLLECT, request)["envelope"]
+
+    verdict = verify(bench, envelope, "1580")
+    assert verdict.failures == ()
+    assert "reboot-history" in json.loads(verdict.payload)
+    assert verify(bench, envelope, "1581").failures != ()
+
+
+def test_the_signature_may_have_a_nonce_of_its_own(bench):
+    enrolled(bench)
+
+    envelope = bench.call(COLLECT, {"nonce": "a", "sign": {"nonce": "b", "include-certificate": True}})["envelope"]
+
+    assert json.loads(envelope)["nonce"] == "b"
+
+
+def test_certificates_are_in_the_envelope_only_on_request(bench):
+    enrolled(bench)
+    payload = base64.b64encode(b"what is signed").decode()
+
+    without = json.loads(bench.call(SIGN, {"payload": payload, "nonce": "n"})["envelope"])
+    envelope = bench.call(SIGN, {"payload": payload, "nonce": "n", "include-certificate": True})["envelope"]
+
+    assert "signing-certificate" not in without
+    assert verify(bench, envelope, "n").payload == b"what is signed"
+
+
+@pytest.mark.parametrize("request_", [{"nonce": "n" * 129}, {"nonce": ""}, {"nonce": "tab\t"}, {"nonce": "é"}])
+def test_a_nonce_is_printable_ascii(bench, request_):
+    with pytest.raises(DataError):
+        bench.call(COLLECT, request_)
+
+
+def test_without_certificates_nothing_is_signed_or_counted(bench):
+    for path, request in ((COLLECT, {"sign": {"nonce": "1"}}), (SIGN, {"payload": ""})):
+        with pytest.raises(ProviderError) as refusal:
+            bench.call(path, request)
+        assert (refusal.value.tag, refusal.value.app_tag) == ("operation-failed", "not-enrolled")
+        assert "authenticate and enroll" in refusal.value.message
+    assert bench.state()["trustconf-integrity:integrity"]["dossiers"]["collected"] == 0
+
+
+def test_a_zeroized_key_signs_nothing_any_more(bench):
+    enrolled(bench)
+    bench.call("/trustconf-keys:zeroize-key-pair", {"type": "ecdsa-nistp256", "all": [None]})
+
+    with pytest.raises(ProviderError) as refusal:
+        bench.call(SIGN, {"payload": ""})
+
+    assert refusal.value.app_tag == "key-not-found"
+
+
+def test_dossiers_are_counted(bench):
+    enrolled(bench)
+    bench.call(COLLECT)
+    bench.call(COLLECT, {"sign": {"nonce": "1"}})
+    Device(bench.services).dossier(arguments(), ALICE)
+
+    assert bench.state()["trustconf-integrity:integrity"]["dossiers"] == {
+        "collected": 3,
+        "signed": 1,
+        "last-collected": "2026-03-01T12:00:00Z",
+        "last-user": "alice",
+    }
+
+
+def test_the_shell_gets_the_same_dossier_and_signature(bench):
+    enrolled(bench)
+    device = Device(bench.services)
+
+    text = device.dossier(arguments("reboot-history", nonce="1580"), ALICE)
+    envelope = device.sign(text.encode(), "1580", True, ALICE)
+
+    assert verify(bench, envelope, "1580").payload == text.encode()
+    assert [told["action"] for told in bench.told("/trustconf-system:audit-event")][-2:] == ["collect-dossier", "sign"]
+    assert list(device.trustpoints()) == ["system-trustpoint"]
+    assert len(device.keys()) == 2
+
+
+def test_the_shell_hears_refusals_as_such(bench):
+    device = Device(bench.services)
+
+    with pytest.raises(ProviderError, match="selectors"):
+        device.dossier(arguments(*(f"s{number}" for number in range(33))), ALICE)
+    with pytest.raises(ProviderError, match="authenticate and enroll"):
+        device.sign(b"x", "1", False, ALICE)
+
+
+def test_version_and_platform_for_the_shell(bench):
+    device = Device(bench.services)
+
+    assert device.version_text().startswith("trustconf, Version ")
+    assert "0/RP0/CPU0" in device.platform_text()
+    (bench.root / "proc/uptime").unlink()
+    with pytest.raises(ProviderError, match="This host does not tell"):
+        device.version_text()
