@@ -58,6 +58,26 @@ class TransportLimits:
                 raise ValueError(f"{name} must be more than 0")
 
 
+class Slots:
+    """Counts what exists at the same time, against a limit that may change."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken = 0
+
+    def take(self, limit: int) -> bool:
+        """Take one; False when `limit` are taken."""
+        with self._lock:
+            if self._taken >= limit:
+                return False
+            self._taken += 1
+            return True
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._taken -= 1
+
+
 class TokenBucket:
     """`per_minute` permits a minute; as many may be taken at once after a quiet minute."""
 

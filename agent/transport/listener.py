@@ -10,13 +10,14 @@ import logging
 import socket
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import paramiko
 
 from agent.clock import Clock
 from agent.transport.authentication import Authenticator
 from agent.transport.deadlines import Deadlines
-from agent.transport.limits import TokenBucket, TransportLimits
+from agent.transport.limits import Slots, TokenBucket, TransportLimits
 from agent.transport.services import CommandRunner, SessionFactory
 from agent.transport.ssh_server import SshConnection, SshServices
 
@@ -53,6 +54,7 @@ class SshListener:
     ) -> None:
         self.limits = limits or TransportLimits()
         self.deadlines = Deadlines(clock)
+        self._clock = clock
         self._rate = TokenBucket(self.limits.connection_rate, clock)
         self._services = SshServices(
             host_keys=host_keys,
@@ -62,7 +64,7 @@ class SshListener:
             limits=self.limits,
             deadlines=self.deadlines,
             clock=clock,
-            session_slots=threading.Semaphore(self.limits.max_sessions),
+            session_slots=Slots(),
         )
         self._changed = threading.Condition()
         self._connections: set[SshConnection] = set()
@@ -80,6 +82,14 @@ class SshListener:
     def connection_count(self) -> int:
         with self._changed:
             return len(self._connections)
+
+    def set_limits(self, limits: TransportLimits) -> None:
+        """Use other limits from now on, for the connections that come."""
+        with self._changed:
+            if limits.connection_rate != self.limits.connection_rate:
+                self._rate = TokenBucket(limits.connection_rate, self._clock)
+            self.limits = limits
+            self._services = replace(self._services, limits=limits)
 
     def start(self) -> None:
         self.deadlines.start()

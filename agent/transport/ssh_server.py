@@ -32,7 +32,7 @@ from agent.transport import algorithms
 from agent.transport.authentication import Authenticator
 from agent.transport.deadlines import Deadline, Deadlines
 from agent.transport.exec_channel import refuse_interactive_shell, run_command
-from agent.transport.limits import TransportLimits
+from agent.transport.limits import Slots, TransportLimits
 from agent.transport.netconf_channel import NetconfChannel
 from agent.transport.paramiko_hardening import HardenedTransport
 from agent.transport.services import CommandRunner, SessionFactory
@@ -49,7 +49,7 @@ _PARAMIKO_ATTEMPTS = 10
 
 @dataclass(frozen=True, slots=True)
 class SshServices:
-    """What all connections of a server share. `session_slots` has a permit for each NETCONF session that may exist."""
+    """What the connections of a server share; `session_slots` counts their NETCONF sessions."""
 
     host_keys: Sequence[paramiko.PKey]
     authenticator: Authenticator
@@ -58,7 +58,7 @@ class SshServices:
     limits: TransportLimits
     deadlines: Deadlines
     clock: Clock
-    session_slots: threading.Semaphore
+    session_slots: Slots
 
 
 class SshConnection(paramiko.ServerInterface):
@@ -168,7 +168,7 @@ class SshConnection(paramiko.ServerInterface):
         caller = self._caller()
         if name != NETCONF_SUBSYSTEM or caller is None or self._is_used(channel):
             return False
-        if not self._services.session_slots.acquire(blocking=False):
+        if not self._services.session_slots.take(self._limits.max_sessions):
             log.warning("NETCONF session of %s from %s refused: too many sessions", caller.user, self.source)
             return False
         session = NetconfChannel(
@@ -178,7 +178,7 @@ class SshConnection(paramiko.ServerInterface):
             limits=self._limits,
             deadlines=self._services.deadlines,
             clock=self._services.clock,
-            on_end=lambda _session: self._services.session_slots.release(),
+            on_end=lambda _session: self._services.session_slots.give_back(),
         )
         self._use(channel, session.run)
         return True

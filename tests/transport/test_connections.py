@@ -270,6 +270,20 @@ class TestLimits:
         manual_clock.advance(timedelta(seconds=31))
         rig.connect().close()
 
+    def test_limits_can_change(self, make_rig):
+        rig = make_rig(limits=TransportLimits(max_sessions=1, connection_rate=2))
+        first = rig.connect()
+        channel = rig.netconf(first)
+        rig.listener.set_limits(TransportLimits(max_sessions=2))
+        clients = [rig.connect() for _ in range(2)]
+        second = rig.netconf(clients[0])
+        with pytest.raises(paramiko.SSHException):
+            rig.netconf(clients[1])
+        second.close()
+        channel.close()
+        for client in [first, *clients]:
+            client.close()
+
     def test_token_bucket(self, manual_clock):
         bucket = TokenBucket(60, manual_clock)
         assert [bucket.take() for _ in range(61)] == [True] * 60 + [False]
