@@ -8,6 +8,7 @@ from typing import Final
 from agent.integrity.dossier import MAX_SELECTORS, DossierRequestError
 from agent.integrity.envelope import MAX_PAYLOAD_BYTES, PayloadTooLargeError
 from agent.integrity.nonce import MAX_NONCE_LENGTH, NonceError
+from agent.pki.errors import KeyNotFoundError
 from agent.providers.pki_errors import PKI_REFUSALS
 from agent.providers.refusals import Refusal, Refusals
 
@@ -15,6 +16,8 @@ from agent.providers.refusals import Refusal, Refusals
 INTEGRITY_REFUSALS: Final[Refusals] = MappingProxyType(
     {
         **PKI_REFUSALS,
+        # The request names no key: what is missing is the device's, not the client's.
+        KeyNotFoundError: Refusal("operation-failed", "key-not-found"),
         NonceError: Refusal(
             "invalid-value",
             "invalid-nonce",
