@@ -20,7 +20,7 @@ from agent.core import Core
 from agent.northbound.errors import ProviderError
 from agent.storage.errors import StorageError
 from agent.storage.state_folder import StateFolder
-from agent.transport.control_client import AgentUnreachableError, CommandAnswer, run_command
+from agent.transport.control_client import AgentUnreachableError, CommandAnswer, is_agent_running, run_command
 from agent.transport.control_netconf import EditRefusedError, edit_running
 from agent.yang.errors import DataError, ValidationFailure
 
@@ -43,7 +43,7 @@ def add_user(
     config = user_config(name, group, public_key=public_key, password=password)
     try:
         folder = StateFolder(state_dir)
-        if folder.control_socket.exists():
+        if is_agent_running(folder.control_socket):
             edit_running(folder.control_socket, etree.tostring(config))
             return
         with folder.lock(), Core.open(folder, SystemClock()) as core:
@@ -62,7 +62,7 @@ def show(state_dir: Path, line: str) -> CommandAnswer:
         raise AdministrationError(f"there is no state folder {state_dir}; name it with --state-dir")
     try:
         folder = StateFolder(state_dir)
-        if folder.control_socket.exists():
+        if is_agent_running(folder.control_socket):
             return run_command(folder.control_socket, line)
         with folder.lock(), Core.open(folder, SystemClock()) as core:
             result = core.shell.run(line, LOCAL)

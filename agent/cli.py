@@ -7,6 +7,7 @@ verdict, 2 a wrong command line.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -93,7 +94,7 @@ def _add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "trustconf show crypto key mypubkey rsa",
     )
     _add_state_dir(show)
-    show.add_argument("words", nargs=argparse.REMAINDER, metavar="WORD", help="the command's words")
+    show.add_argument("words", nargs="+", metavar="WORD", help="the command's words")
     show.set_defaults(command=_show)
 
 
@@ -153,11 +154,16 @@ def _show(arguments: argparse.Namespace) -> int:
     from agent.administration import AdministrationError, show
 
     try:
-        result = show(arguments.state_dir, " ".join(["show", *arguments.words]))
+        result = show(arguments.state_dir, " ".join(["show", *map(_quoted, arguments.words)]))
     except AdministrationError as error:
         raise CommandError(str(error)) from error
     print(result.output, end="" if result.output.endswith("\n") else "\n")
     return result.status
+
+
+def _quoted(word: str) -> str:
+    """A word as the command line of the agent reads it: quoted if it has spaces; a lone | stays a pipe."""
+    return word if word == "|" else shlex.quote(word)
 
 
 def _verify(arguments: argparse.Namespace) -> int:

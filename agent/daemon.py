@@ -33,6 +33,9 @@ from agent.yang.errors import SchemaError
 log = logging.getLogger(__name__)
 
 HOST_KEYS_FOLDER = "host_keys"
+#: NETCONF sessions of all transports together. SSH has its own, configurable limit below this; what is left serves the
+#: control socket, so that a local administrator always gets in.
+MAX_SESSIONS = 1024 + 64
 
 
 class StartError(Exception):
@@ -47,7 +50,7 @@ def serve(state_dir: Path, settings: Settings) -> int:
     try:
         folder = StateFolder(state_dir)
         with folder.lock():
-            limits = Limits(message=settings.max_message_size, chunk=settings.max_message_size)
+            limits = Limits(message=settings.max_message_size, chunk=settings.max_message_size, sessions=MAX_SESSIONS)
             with Core.open(folder, clock, limits=limits) as core:
                 if create_administrator(core, folder):
                     log.info("first start: made the administrator %r", ADMINISTRATOR)

@@ -23,7 +23,7 @@ class AgentProcess:
     def __init__(self, state: Path, *options: str) -> None:
         self.state = state
         self.options = options
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.output = ""
 
     def start(self) -> AgentProcess:
@@ -35,7 +35,6 @@ class AgentProcess:
             ],
             stdout=subprocess.PIPE,
             stderr=(self.state.parent / f"{self.state.name}.log").open("a"),
-            text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         self.output = ""
@@ -48,7 +47,7 @@ class AgentProcess:
                 self.kill()
                 raise AssertionError(f"the agent did not come up:\n{self.output}\n{self.log}")
             if select.select([self.process.stdout], [], [], 0.5)[0]:
-                self.output += self.process.stdout.readline()
+                self.output += os.read(self.process.stdout.fileno(), 65536).decode()
         return self
 
     @property

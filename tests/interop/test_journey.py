@@ -144,6 +144,7 @@ def test_second_agent_on_the_same_state_is_refused(shared_agent: AgentProcess) -
 
 
 def test_sigterm_ends_the_agent_cleanly(agent: AgentProcess) -> None:
-    with agent.connect():
-        assert agent.stop() == 0
+    session = agent.connect()
+    assert agent.stop() == 0
+    assert not session.connected
     assert not (agent.state / "port").exists()

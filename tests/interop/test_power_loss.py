@@ -41,7 +41,7 @@ class Work:
                 journey.edit_candidate(m, COMMIT.format(n=self.attempted))
                 m.commit()
                 self.committed = self.attempted
-        except (TransportError, OSError):
+        except (TransportError, OSError, EOFError):
             return
 
     def generate_until_the_end(self, m: manager.Manager, prefix: str) -> None:
@@ -56,7 +56,7 @@ class Work:
                 if number % 3 == 0:
                     journey.zeroize_key(m, "ed25519", label)
                     self.keys.discard(label)
-        except (TransportError, OSError):
+        except (TransportError, OSError, EOFError):
             return
 
 
