@@ -10,7 +10,9 @@ import random
 
 from lxml import etree
 
+from agent.yang.errors import ValidationFailure
 from agent.yang.schema import Kind, Schema, SchemaNode
+from agent.yang.tree import Draft, Inner, InstancePath, lookup
 from agent.yang.types import (
     BitsType,
     EnumerationType,
@@ -20,10 +22,13 @@ from agent.yang.types import (
     Type,
     TypeViolation,
 )
+from agent.yang.validation import Validator
+from agent.yang.xml_codec import decode
 
 WORDS = ["a", "b", "c", "xmlish", "one", "two", "A-1"]
 LEXICALS = [
-    *WORDS, *map(str, (0, 1, 2, 3, 4, 5, 7, 10, 13, 20, 22, 40, 60, 99, 100, 128, 200, 255, 512, 830, 1024, 1500, 2048)),
+    *WORDS, *map(str, (0, 1, 2, 3, 4, 5, 7, 10, 13, 20, 22, 40, 60, 99, 100, 128, 200, 255, 512, 830)),
+    *("1024", "1500", "2048"),
     *("4096", "16384", "65535", "100000", "-1", "-200", "1.2", "0.5", "3.14", "1000.5", "true", "false", "", "0.0.0.0"),
     *("10.0.0.1", "192.0.2.7", "10.0.0.0/8", "::1", "2001:db8::/32", "host.example", "AAAA", "AQID", "*", "24", "64"),
     *("2026-01-31T12:00:00Z", "00:11:22:33:44:55", "Ab_1", "Z", "eth0", "rsa", "ff:ee", "/x", "$0$secret", "CN=a"),
@@ -35,6 +40,7 @@ class DocumentMaker:
     """Makes <config> elements for one schema."""
 
     def __init__(self, schema: Schema, tops: list[SchemaNode], rng: random.Random, *, density: float = 0.5) -> None:
+        self._schema = schema
         self._tops = tops
         self._rng = rng
         self._density = density
@@ -53,6 +59,7 @@ class DocumentMaker:
         self._aim_references(config)
         for _ in range(rng.choice([0, 0, 0, 1, 1, 2])):
             damage(config, rng)
+        drop_empty(config, self._schema.root)
         return config
 
     def _children(self, parent: etree._Element, schema: SchemaNode, skip: set[SchemaNode]) -> None:
@@ -158,6 +165,18 @@ def damage(config: etree._Element, rng: random.Random) -> None:
         element.remove(rng.choice(list(element)))
 
 
+def drop_empty(parent: etree._Element, schema: SchemaNode) -> None:
+    """Remove containers without presence that have nothing in them. They mean nothing (RFC 7950 section 7.5.1), and
+    libyang 4.5.5 crashes on one with a false `when`."""
+    for element in list(parent):
+        child = schema.data_children.get(element.tag)
+        if child is None or child.kind not in (Kind.CONTAINER, Kind.LIST):
+            continue
+        drop_empty(element, child)
+        if len(element) == 0 and child.kind is Kind.CONTAINER and not child.presence and not element.text:
+            parent.remove(element)
+
+
 def _leaves(schemas: list[SchemaNode]):
     for schema in schemas:
         if schema.kind in (Kind.LEAF, Kind.LEAF_LIST):
@@ -200,3 +219,41 @@ def _needs_content(schema: SchemaNode) -> bool:
         for child in schema.children.values()
         if child.config
     )
+
+
+def read(config: etree._Element, schema: Schema) -> Inner:
+    return decode(config, schema.root, config_only=True)
+
+
+def repaired(root: Inner, validator: Validator, *, rounds: int = 30) -> Inner | None:
+    """The tree without what validation complains about; None if that can't be reached by removing nodes."""
+    for _ in range(rounds):
+        try:
+            validator.validate(root)
+        except ValidationFailure as failure:
+            for error in failure.errors:
+                path = error.path if lookup(root, error.path) is not None else error.path.parent
+                if lookup(root, path) is not None:
+                    root = without(root, path)
+        else:
+            return root
+    return None
+
+
+def without(root: Inner, path: InstancePath) -> Inner:
+    """The tree without the node at `path` (a key: without its entry; a value: without its leaf-list)."""
+    if path and path[-1].schema.is_key:
+        path = path.parent
+    if not path:
+        return root
+    draft = Draft(root)
+    step, path = path[-1], path.parent
+    parent = draft.descend(path)
+    if step.key is not None:
+        draft.remove_entry(parent, step.schema, step.key)
+    else:
+        draft.remove(parent, step.schema)
+    while path and path[-1].key is None and not path[-1].schema.presence and not draft.descend(path).children:
+        step, path = path[-1], path.parent
+        draft.remove(draft.descend(path), step.schema)
+    return draft.freeze()

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 from pathlib import Path
 
 import oopt_gnpy_libyang as libyang
 from lxml import etree
+
+from agent.yang.schema import Schema
 
 _PARSE = libyang.ParseOptions.Strict | libyang.ParseOptions.NoState
 _VALIDATE = libyang.ValidationOptions.NoState
 
 
 class Oracle:
-    """The same modules as one of our schemas, loaded by libyang. `folder` is where links to all modules are made,
-    since libyang takes one folder to search."""
+    """The very modules of one of our schemas, loaded by libyang from copies in `folder`."""
 
-    def __init__(
-        self, folder: Path, search_path: Iterable[Path], modules: Iterable[str], features: dict[str, list[str]]
-    ) -> None:
+    def __init__(self, folder: Path, schema: Schema) -> None:
         libyang.set_log_options(libyang.LogOptions.Store)
-        for place in search_path:
-            for file in place.rglob("*.yang"):
-                if not (folder / file.name).exists():
-                    (folder / file.name).symlink_to(file.resolve())
+        for module in schema.modules.values():
+            for name, revision, text in ((module.name, module.revision, module.text), *module.submodules):
+                (folder / (f"{name}@{revision}.yang" if revision else f"{name}.yang")).write_text(
+                    _with_fixed_imports(text, schema)
+                )
         options = libyang.ContextOptions.NoYangLibrary | libyang.ContextOptions.DisableSearchCwd
         self._context = libyang.Context(str(folder), options)
-        for module in modules:
-            self._context.load_module(module, None, features.get(module, ["*"]))
+        for module in schema.modules.values():
+            if module.implemented:
+                self._context.load_module(module.name, module.revision, list(module.features))
 
     def complaints(self, config: etree._Element) -> list[str]:
         """What libyang has against the children of <config>; [] if it accepts them."""
@@ -42,3 +43,16 @@ class Oracle:
             found = [f"{entry.data_path}: {entry.message}" for entry in self._context.errors()]
             return found or [str(error)]
         return []
+
+
+def _with_fixed_imports(text: str, schema: Schema) -> str:
+    """`text` with the revisions of its imports written down: libyang has newer revisions of some built in, which it
+    would take for an import without revision (as RFC 7950 section 5.1.1 allows)."""
+
+    def fix(match: re.Match[str]) -> str:
+        module = schema.modules.get(match[1])
+        if module is None or module.revision is None or "revision-date" in match[2]:
+            return match[0]
+        return f"import {match[1]} {{{match[2]} revision-date {module.revision};}}"
+
+    return re.sub(r"import\s+\"?([\w.-]+)\"?\s*\{([^{}]*)\}", fix, text)

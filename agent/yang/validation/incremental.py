@@ -90,6 +90,7 @@ class _Incremental:
         self._lists: set[tuple[Cursor, SchemaNode]] = set()
         self._instances: set[Cursor] = set()
         self._rules: set[tuple[Rule, Cursor]] = set()
+        self._admitted: dict[Cursor, bool] = {}
 
     def check_around(self, change: DataChange) -> None:
         """Presence and number at every level, and the uniqueness of the entries on the way."""
@@ -109,7 +110,7 @@ class _Incremental:
         if change.operation in ("delete", "reorder"):
             return
         for cursor in self._changed(change.path):
-            if cursor not in self._instances:
+            if cursor not in self._instances and (cursor.parent is None or self._is_admitted(cursor.parent)):
                 self._instances.add(cursor)
                 self._checker.check_instance(cursor)
         if isinstance(change.new, ListNode):
@@ -123,7 +124,7 @@ class _Incremental:
                 self._check_conditional(parent, rule.schema)
             return
         for cursor in instances(self._evaluation, rule, apex):
-            if (rule, cursor) in self._rules:
+            if (rule, cursor) in self._rules or not self._is_admitted(cursor):
                 continue
             self._rules.add((rule, cursor))
             if rule.kind is RuleKind.REFERENCE:
@@ -131,6 +132,14 @@ class _Incremental:
             else:
                 assert rule.expression is not None
                 self._checker.check_must(cursor, rule.expression)
+
+    def _is_admitted(self, cursor: Cursor) -> bool:
+        """Whether the `when`s of a node and of all above it hold. Where one doesn't, that is the only error told."""
+        known = self._admitted.get(cursor)
+        if known is None:
+            above = cursor.parent is None or self._is_admitted(cursor.parent)
+            known = self._admitted[cursor] = above and self._evaluation.whens_hold(cursor)
+        return known
 
     def _changed(self, path: InstancePath) -> tuple[Cursor, ...]:
         parent = self._evaluation.projection.at(path.parent)
@@ -146,13 +155,13 @@ class _Incremental:
         """A node with `when`s: either it is there and may be, or it is absent and that is right."""
         self._check_group(parent, group_of(schema))
         for cursor in self._evaluation.projection.children(parent, schema):
-            if not cursor.virtual:
+            if not cursor.virtual and self._is_admitted(parent):
                 self._checker.check_whens(cursor)
         if parent.key is not None and parent.schema.unique and parent.parent is not None:
             self._check_unique_of(parent.parent, parent.schema)
 
     def _check_group(self, parent: Cursor, group: Group) -> None:
-        if (parent, group) not in self._groups and parent.inner is not None:
+        if (parent, group) not in self._groups and parent.inner is not None and self._is_admitted(parent):
             self._groups.add((parent, group))
             self._checker.check_group(parent, group, deep=False)
 
@@ -166,7 +175,7 @@ class _Incremental:
 
     def _check_unique_of(self, parent: Cursor, schema: SchemaNode) -> None:
         owner = None if parent.inner is None else parent.inner.children.get(schema)
-        if isinstance(owner, ListNode) and schema.unique and (parent, schema) not in self._lists:
+        if isinstance(owner, ListNode) and (parent, schema) not in self._lists and self._is_admitted(parent):
             self._lists.add((parent, schema))
             self._checker.check_unique(parent, owner)
 
