@@ -122,7 +122,7 @@ class StaticWalker(Walker[Place]):
                 accepted = test.accepts(accessible_tag(child))
                 if accepted:
                     found.append(place)
-                if accepted or appears_by_itself(child):
+                if accepted or (child.data_children and appears_by_itself(child)):
                     self._read(place)
         return found
 

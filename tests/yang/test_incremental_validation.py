@@ -15,7 +15,6 @@ from agent.yang.validation import Validator
 from tests.yang.documents import LEXICALS, DocumentMaker, read, repaired, without
 from tests.yang.schemas import schema_of
 
-
 ROOT = InstancePath()
 
 

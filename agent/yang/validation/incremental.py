@@ -215,7 +215,8 @@ def _events_below(
 
 
 def _is_target(schema: SchemaNode, rule: Rule) -> bool:
-    """Whether a node is what a reference refers to, or above that: that more of it exists breaks nothing."""
+    """Whether a node is what a reference refers to, or above that: that more of it exists breaks nothing, unless a
+    value takes the place of a default."""
     if rule.kind is not RuleKind.REFERENCE:
         return False
-    return any(schema is target or is_above(schema, target) for target in rule.targets)
+    return any(is_above(schema, target) or (schema is target and not target.defaults) for target in rule.targets)
