@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 
+from agent.northbound.contract import StateQuery
 from agent.northbound.errors import ProviderError
+from agent.providers.trustpoints.state import TrustpointState
 from agent.yang.errors import ValidationFailure
 
 GENERATE = "/trustconf-keys:generate-key-pair"
@@ -292,3 +294,24 @@ def test_everything_that_happens_is_told(bench):
     assert installed[1]["issuer"] == installed[0]["subject"]
     actions = [told["action"] for told in bench.told("/trustconf-system:audit-event")]
     assert actions[-3:] == ["authenticate", "enroll", "clear-certificates"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        (StateQuery(), ["left", "other"]),
+        (StateQuery(keys={"name": "left"}), ["left"]),
+        (StateQuery(keys={"name": "other"}), ["other"]),
+        (StateQuery(keys={"name": "ghost"}), []),
+        (StateQuery(keys={"name": "it's"}), []),
+        (StateQuery(children=frozenset({"certificate"})), ["left", "other"]),
+        (StateQuery(children=frozenset({"description", "lifetime"})), []),
+    ],
+)
+def test_only_what_a_filter_can_match_is_looked_up(bench, query, names):
+    make_keys(bench)
+    bench.commit(configuration(name="left"))
+    bench.call(AUTHENTICATE, {"trustpoint": "left"})
+    bench.commit(configuration(name="other"))
+
+    assert sorted(record["name"] for record in TrustpointState(bench.services).trustpoints(query)) == names

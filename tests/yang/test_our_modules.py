@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
 from agent.northbound.registry import Registry
 from agent.yang.compiler import compile_schema
 from agent.yang.modules import default_search_path
+from tests.yang.libyang import Oracle
 
 YANG = Path(__file__).resolve().parents[2] / "yang"
 FILES = sorted(YANG.rglob("*.yang"))
@@ -128,3 +130,37 @@ def test_the_start_up_check_misses_providers_that_are_not_registered(schema):
 
     with pytest.raises(Exception, match="no provider for rpc /trustconf-keys:generate-key-pair"):
         registry.check()
+
+
+TRUSTPOINT = """<config><trustpoints xmlns="urn:trustconf:yang:trustconf-trustpoints"
+ xmlns:k="urn:trustconf:yang:trustconf-keys"><trustpoint><name>system-trustpoint</name>
+ <enrollment><url>self</url></enrollment>
+ <keypair><type>k:rsa</type><label>system-enroll-key</label></keypair>{}</trustpoint></trustpoints></config>"""
+ROOT_KEY = "<ca-keypair><type>k:rsa</type><label>system-root-key</label></ca-keypair>"
+
+
+@pytest.mark.parametrize(
+    ("leaves", "complaint"),
+    [
+        (ROOT_KEY, None),
+        (f"{ROOT_KEY}<lifetime><certificate>300</certificate><ca-certificate>367</ca-certificate></lifetime>", None),
+        (f"{ROOT_KEY}<key-usage><ca-certificate>keycertsign</ca-certificate></key-usage>", None),
+        (f"{ROOT_KEY}<ip-address>none</ip-address>", None),
+        (f"{ROOT_KEY}<ip-address>10.1.1.1</ip-address>", None),
+        (f"{ROOT_KEY}<ip-address>10.1.1</ip-address>", "10.1.1"),
+        ("", "set ca-keypair"),
+        ("<ca-keypair><type>k:rsa</type></ca-keypair>", "label"),
+        ("<ca-keypair><type>k:rsa</type><label>system-enroll-key</label></ca-keypair>", "different key pairs"),
+        (f"{ROOT_KEY}<lifetime><certificate>365</certificate></lifetime>", "expire before its root"),
+        (f"{ROOT_KEY}<lifetime><certificate>29</certificate></lifetime>", "29"),
+        (f"{ROOT_KEY}<key-usage><ca-certificate>crlsign</ca-certificate></key-usage>", "keycertsign"),
+        (f"{ROOT_KEY}<enrollment><url>http://ca</url></enrollment>", "url"),
+    ],
+)
+def test_libyang_reads_the_rules_of_a_trustpoint_as_they_are_meant(schema, tmp_path, leaves, complaint):
+    complaints = Oracle(tmp_path, schema).complaints(etree.fromstring(TRUSTPOINT.format(leaves)))
+
+    if complaint is None:
+        assert complaints == []
+    else:
+        assert any(complaint in text for text in complaints), complaints

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from agent.northbound.contract import Record, StateQuery
 from agent.providers.services import Services
 from agent.providers.trustpoints.model import TRUSTPOINTS, configured_trustpoint
 from agent.providers.trustpoints.vocabulary import certificate_entries, certificate_status, enrollment_state
+
+#: The leaves and lists that are supplied here; `name` because it may be that of a trustpoint without configuration.
+_SUPPLIED: Final = ("name", "configured", "enrollment-state", "last-error", "certificate")
 
 
 class TrustpointState:
@@ -18,6 +22,8 @@ class TrustpointState:
         self._errors = services.enrollment_errors
 
     def trustpoints(self, query: StateQuery) -> Iterator[Record]:
+        if not any(query.wants(child) for child in _SUPPLIED):
+            return
         pinned = query.keys.get("name")
         if pinned is not None:
             configured = configured_trustpoint(self._config, pinned) is not None
