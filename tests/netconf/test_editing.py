@@ -25,6 +25,10 @@ class TestEditConfig:
         client.ok("<commit/>")
         assert names(client) == ["fred"]
 
+    def test_config_in_no_namespace_as_many_clients_send_it(self, client):
+        client.ok(edit(users("fred")).replace("<config>", '<config xmlns="">'))
+        assert names(client, "candidate") == ["fred"]
+
     def test_running_at_once(self, client):
         client.ok(edit(users("fred"), "running"))
         assert names(client) == ["fred"]

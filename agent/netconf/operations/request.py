@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
@@ -34,6 +34,11 @@ class Request:
         return self.session.caller
 
 
+#: Parameters that many clients build by hand and send in no namespace (ncclient passes `<config>` on as it was given).
+#: Nothing else can be meant by them.
+_OFTEN_UNQUALIFIED: Final = frozenset({"config", "filter"})
+
+
 class Parameters:
     """The child elements of an operation or of one of its parameters, by local name.
 
@@ -48,7 +53,8 @@ class Parameters:
             namespaces = {BASE, BASE_1_1}
         for child in parent:
             name = local_name(child.tag)
-            if namespace_of(child.tag) not in namespaces:
+            namespace = namespace_of(child.tag)
+            if namespace not in namespaces and (namespace or name not in _OFTEN_UNQUALIFIED):
                 raise RequestError(_foreign(child))
             if name not in known:
                 raise RequestError(
