@@ -26,7 +26,7 @@ class TestEditConfig:
         assert names(client) == ["fred"]
 
     def test_config_in_no_namespace_as_many_clients_send_it(self, client):
-        client.ok(edit(users("fred")).replace("<config>", '<config xmlns="">'))
+        client.ok(edit(users("fred")).replace("<config ", '<config xmlns="" '))
         assert names(client, "candidate") == ["fred"]
 
     def test_running_at_once(self, client):
