@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agent.yang.building import selected_cases
 from agent.yang.schema import SCHEMA_ONLY, Kind, SchemaNode
 from agent.yang.tree import Inner, is_empty
 from agent.yang.types import InstanceIdentifierType, LeafrefType, Type
@@ -49,20 +50,14 @@ def requires_instance(member: Type) -> bool:
 
 
 def governing_cases(schema: SchemaNode) -> Iterator[SchemaNode]:
-    """The cases that a data node is in, innermost first."""
-    node = schema.parent
-    while node is not None and node.kind in SCHEMA_ONLY:
-        if node.kind is Kind.CASE:
-            yield node
-        node = node.parent
+    """The cases that a data node or choice is in, innermost first."""
+    return (case for _, case in selected_cases(schema))
 
 
 def outermost_choice(schema: SchemaNode) -> SchemaNode | None:
     """The choice among the data parent's schema children through which the node comes, if any."""
-    found = None
-    for case in governing_cases(schema):
-        found = case.parent
-    return found
+    cases = selected_cases(schema)
+    return cases[-1][0] if cases else None
 
 
 def data_nodes(schema: SchemaNode) -> Iterator[SchemaNode]:
@@ -93,8 +88,4 @@ def active_case(parent: Inner, choice: SchemaNode) -> SchemaNode | None:
 
 def is_in_active_case(parent: Inner, schema: SchemaNode) -> bool:
     """Whether each choice between `parent` and its data child `schema` is decided for the case with `schema`."""
-    for case in governing_cases(schema):
-        choice = case.parent
-        if choice is not None and active_case(parent, choice) is not case:
-            return False
-    return True
+    return all(active_case(parent, choice) is case for choice, case in selected_cases(schema))

@@ -61,13 +61,11 @@ class Cursor:
         """Where the node is. An input or output has no step: what is in it is named from its rpc's parent."""
         steps: list[Step] = []
         cursor: Cursor = self
-        while cursor.parent is not None:
-            if cursor.schema.kind in BODIES:
-                cursor = cursor.parent
-                continue
-            value = cursor.text if cursor.schema.kind is Kind.LEAF_LIST else None
-            steps.append(Step(cursor.schema, cursor.key, value))
-            cursor = cursor.parent
+        while (parent := cursor.parent) is not None:
+            if cursor.schema.kind not in BODIES:
+                value = cursor.text if cursor.schema.kind is Kind.LEAF_LIST else None
+                steps.append(Step(cursor.schema, cursor.key, value))
+            cursor = parent
         return InstancePath(reversed(steps))
 
 

@@ -21,8 +21,9 @@ from agent.yang.selection import Selection
 from agent.yang.tree import Inner, InstancePath
 from agent.yang.types import LeafrefType
 from agent.yang.xpath_evaluation import Evaluation, Program, Programs, TooExpensiveError, key_comparisons
+from agent.yang.xpath_parser import XPathSyntaxError, parse
 from agent.yang.xpath_static import child_schemas
-from agent.yang.xpath_syntax import Binary, Call, Expr, Filtered, Literal, Path, PathStep, Test, XPathSyntaxError, parse
+from agent.yang.xpath_syntax import Binary, Call, Expr, Filtered, Literal, Path, PathStep, Test
 from agent.yang.xpath_walk import Walker
 
 #: How many nodes an evaluation may visit; libxml2 takes about a second for so many.

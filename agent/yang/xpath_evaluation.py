@@ -21,23 +21,9 @@ from agent.yang.schema import Expression, Schema, SchemaNode
 from agent.yang.tree import Inner, Key
 from agent.yang.types import InstanceIdentifierType, IntegerType, LeafrefType
 from agent.yang.xpath_functions import yang_functions
+from agent.yang.xpath_parser import NamespaceOf, XPathSyntaxError, parse
 from agent.yang.xpath_static import Analysis, analyse, child_schemas, context_of
-from agent.yang.xpath_syntax import (
-    Binary,
-    Call,
-    Expr,
-    Literal,
-    NamespaceOf,
-    Negation,
-    Number,
-    Path,
-    PathStep,
-    Test,
-    Writer,
-    XPathSyntaxError,
-    parse,
-    parts,
-)
+from agent.yang.xpath_syntax import Binary, Call, Expr, Literal, Negation, Number, Path, PathStep, Test, Writer, parts
 from agent.yang.xpath_walk import Walker
 
 #: Most combinations of key values that the index is asked for; beyond, all entries are looked at.
@@ -116,6 +102,7 @@ class Evaluation(Walker[Cursor]):
         self._cost = 0
         self._memo: dict[tuple[Path, int, Cursor, Cursor | None], tuple[tuple[Cursor, ...], int]] = {}
         self._compiled: dict[str, etree.XPath] = {}
+        self._descendants: dict[tuple[Cursor, Test], list[Cursor]] = {}
         self._targets: dict[Cursor, tuple[Cursor, ...]] = {}
         self._contains: dict[tuple[SchemaNode, Test], bool] = {}
         self._literals: Mapping[Literal, str] = {}
@@ -209,6 +196,14 @@ class Evaluation(Walker[Cursor]):
         return [child for schema in schemas for child in self.projection.children(node, schema)]
 
     def descendants(self, node: Cursor, test: Test) -> Iterable[Cursor]:
+        known = self._descendants.get((node, test))
+        if known is None:
+            known = self._descendants[node, test] = self._find_descendants(node, test)
+        else:
+            self._spend(len(known))
+        return known
+
+    def _find_descendants(self, node: Cursor, test: Test) -> list[Cursor]:
         found: list[Cursor] = []
         pending = [node]
         while pending:

@@ -25,7 +25,8 @@ from agent.yang.accessible import (
 )
 from agent.yang.schema import Expression, Kind, Schema, SchemaNode
 from agent.yang.types import IdentityrefType, InstanceIdentifierType, LeafrefType
-from agent.yang.xpath_syntax import Binary, Call, Expr, Literal, NamespaceOf, Test
+from agent.yang.xpath_parser import NamespaceOf
+from agent.yang.xpath_syntax import Binary, Call, Expr, Literal, Test
 from agent.yang.xpath_walk import Walker
 
 _QUALIFYING_FUNCTIONS = frozenset({"derived-from", "derived-from-or-self"})

@@ -10,7 +10,8 @@ from agent.yang.schema import Expression
 from agent.yang.xml_codec import decode
 from agent.yang.xpath import XPathEvaluator
 from agent.yang.xpath_evaluation import Programs
-from agent.yang.xpath_syntax import MAX_DEPTH, MAX_LENGTH, Writer, XPathSyntaxError, parse
+from agent.yang.xpath_parser import MAX_DEPTH, MAX_LENGTH, XPathSyntaxError, parse
+from agent.yang.xpath_syntax import Writer
 from tests.yang.schemas import schema_of
 
 IF = "urn:ietf:params:xml:ns:yang:ietf-interfaces"
