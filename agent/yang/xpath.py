@@ -23,11 +23,13 @@ from agent.yang.types import LeafrefType
 from agent.yang.xpath_evaluation import Evaluation, Program, Programs, TooExpensiveError, key_comparisons
 from agent.yang.xpath_parser import XPathSyntaxError, parse
 from agent.yang.xpath_static import child_schemas
-from agent.yang.xpath_syntax import Binary, Call, Expr, Filtered, Literal, Path, PathStep, Test
+from agent.yang.xpath_syntax import Binary, Call, Expr, Filtered, Literal, Path, PathStep, Test, parts
 from agent.yang.xpath_walk import Walker
 
 #: How many nodes an evaluation may visit; libxml2 takes about a second for so many.
 MAX_COST: Final = 5_000_000
+#: Not for clients: a pattern can be made to take for ever, and matching can't be interrupted.
+PATTERN_FUNCTION: Final = "re-match"
 
 
 class XPathEvaluator:
@@ -73,6 +75,10 @@ class XPathEvaluator:
             raise InvalidValueError(f"The filter is not a usable XPath expression. {error}") from None
         if not _gives_nodes(expression):
             raise _not_nodes()
+        if _calls(expression, PATTERN_FUNCTION):
+            raise InvalidValueError(
+                f"{PATTERN_FUNCTION}() can't be used in filters; use contains(), starts-with() or substring()."
+            )
         return self._programs.compile(expression, self._schema.root, namespace_of)
 
 
@@ -188,6 +194,12 @@ def _gives_nodes(expression: Expr) -> bool:
         case Call():
             return expression.name in ("current", "deref")
     return False
+
+
+def _calls(expression: Expr, name: str) -> bool:
+    if isinstance(expression, Call) and expression.name == name:
+        return True
+    return any(_calls(part, name) for part in parts(expression))
 
 
 def _not_nodes() -> InvalidValueError:
