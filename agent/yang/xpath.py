@@ -24,7 +24,7 @@ from agent.yang.xpath_evaluation import Evaluation, Program, Programs, TooExpens
 from agent.yang.xpath_parser import XPathSyntaxError, parse
 from agent.yang.xpath_static import child_schemas
 from agent.yang.xpath_syntax import Binary, Call, Expr, Filtered, Literal, Path, PathStep, Test, parts
-from agent.yang.xpath_walk import Walker
+from agent.yang.xpath_walk import RememberingWalker
 
 #: How many nodes an evaluation may visit; libxml2 takes about a second for so many.
 MAX_COST: Final = 5_000_000
@@ -55,6 +55,8 @@ class XPathEvaluator:
                 "The filter takes too long to evaluate; name the nodes that you want, and keys of lists, "
                 "instead of using // and predicates without keys."
             ) from None
+        except RecursionError:
+            raise _too_deep() from None
         except (TypeError, etree.XPathError):
             raise _not_nodes() from None
         return [cursor.path for cursor in found if not cursor.virtual]
@@ -63,7 +65,10 @@ class XPathEvaluator:
         """Selections that cover all that the expression can select and all that its predicates can read, for asking
         state only for what is needed. Raises InvalidValueError."""
         program = self._compile(text, nsmap)
-        return _Superset(self._schema, program.analysis.literals).selections(program.expression)
+        try:
+            return _Superset(self._schema, program.analysis.literals).selections(program.expression)
+        except RecursionError:
+            raise _too_deep() from None
 
     def _compile(self, text: str, nsmap: Mapping[str, str]) -> Program:
         def namespace_of(prefix: str | None) -> str | None:
@@ -79,7 +84,10 @@ class XPathEvaluator:
             raise InvalidValueError(
                 f"{PATTERN_FUNCTION}() can't be used in filters; use contains(), starts-with() or substring()."
             )
-        return self._programs.compile(expression, self._schema.root, namespace_of)
+        try:
+            return self._programs.compile(expression, self._schema.root, namespace_of)
+        except RecursionError:
+            raise _too_deep() from None
 
 
 class _Target(NamedTuple):
@@ -89,10 +97,11 @@ class _Target(NamedTuple):
     pins: tuple[tuple[SchemaNode, str], ...] = ()
 
 
-class _Superset(Walker[_Target]):
+class _Superset(RememberingWalker[_Target]):
     """Collects all targets that an expression can reach."""
 
     def __init__(self, schema: Schema, literals: Mapping[Literal, str]) -> None:
+        super().__init__()
         self._root = _Target(schema.root)
         self._literals = literals
         self._reached: dict[_Target, None] = {}
@@ -200,6 +209,10 @@ def _calls(expression: Expr, name: str) -> bool:
     if isinstance(expression, Call) and expression.name == name:
         return True
     return any(_calls(part, name) for part in parts(expression))
+
+
+def _too_deep() -> InvalidValueError:
+    return InvalidValueError("The filter has too many steps after or inside each other; use a shorter expression.")
 
 
 def _not_nodes() -> InvalidValueError:

@@ -27,7 +27,7 @@ from agent.yang.schema import Expression, Kind, Schema, SchemaNode
 from agent.yang.types import IdentityrefType, InstanceIdentifierType, LeafrefType
 from agent.yang.xpath_parser import NamespaceOf
 from agent.yang.xpath_syntax import Binary, Call, Expr, Literal, Test
-from agent.yang.xpath_walk import Walker
+from agent.yang.xpath_walk import RememberingWalker
 
 _QUALIFYING_FUNCTIONS = frozenset({"derived-from", "derived-from-or-self"})
 
@@ -87,10 +87,11 @@ def child_schemas(schema: SchemaNode, test: Test, operation: SchemaNode | None) 
     return found
 
 
-class StaticWalker(Walker[Place]):
+class StaticWalker(RememberingWalker[Place]):
     """Walks over places and calls `_read` for each one that is reached."""
 
     def __init__(self, context: SchemaNode, schema: Schema) -> None:
+        super().__init__()
         self._schema = schema
         self._operation = operation_around(context)
         self._root = Place(schema.root, schema.root)

@@ -3,9 +3,9 @@
 `Walker` follows every path of an expression from a context node, taking every predicate for true. What a node is, and
 what its neighbours are, a subclass says:
 
-    dependencies.py   schema nodes: what may an expression read?
-    xpath.py          cursors: which part of the data must libxml2 see?
-    xpath_filter.py   schema nodes with pinned keys: what may a filter select?
+    xpath_static.py       schema nodes: what may an expression read?
+    xpath_evaluation.py   cursors: which part of the data must libxml2 see?
+    xpath.py              schema nodes with pinned keys: what may a filter select?
 
 The result is always a superset of what the evaluation reaches, and every node that the evaluation may look at has been
 asked for by one of the abstract methods.
@@ -187,6 +187,29 @@ class Walker(ABC, Generic[T]):
 
     def _axis_nothing(self, node: T, test: Test) -> Iterable[T]:
         return ()
+
+
+class RememberingWalker(Walker[T]):
+    """A walker that follows each step from each node once, so that nested predicates cost their sum, not their product.
+
+    For nodes whose neighbours don't change during the walk.
+    """
+
+    def __init__(self) -> None:
+        self._followed: dict[tuple[Path, int, T, T | None], tuple[T, ...]] = {}
+        self._valued: set[T] = set()
+
+    def follow_one(self, path: Path, index: int, node: T, current: T) -> tuple[T, ...]:
+        key = (path, index, node, current if path.uses_current else None)
+        known = self._followed.get(key)
+        if known is None:
+            known = self._followed[key] = super().follow_one(path, index, node, current)
+        return known
+
+    def _value(self, nodes: Iterable[T]) -> None:
+        new = [node for node in nodes if node not in self._valued]
+        self._valued.update(new)
+        super()._value(new)
 
 
 def _unique(nodes: Iterable[T]) -> tuple[T, ...]:

@@ -1,4 +1,4 @@
-"""Filters made to cost much: each is answered, refused where it would go on for ever, and nothing else stops meanwhile."""
+"""Filters made to cost much: each is answered, and refused where it would go on for ever."""
 
 from xml.sax.saxutils import quoteattr
 
@@ -29,6 +29,10 @@ def xpath(expression):
         "//*[//*[//*]]",
         "//e:user[e:name = //e:name[. = //e:name]]",
         "//*[contains(string(/), string(//*[string(/)]))]",
+        "//*[//*[//*[//*[//*[//*]]]]]",
+        "//*[" + " or ".join(["string(//*) = string(//*/..)"] * 60) + "]",
+        "/e:top" + "/." * 3000,
+        "/e:top" + "/.[." * 30 + "]" * 30 + "/." * 2000,
         "/e:top[" * 41 + "1" + "]" * 41,
         "(" * 41 + "/e:top" + ")" * 41,
         "|".join(["//*"] * 300),
