@@ -1,7 +1,7 @@
 """The command line: `trustconf serve | user | show | verify`.
 
-Parses arguments and prints; everything else is done by the rooms below. Exit status 0 is success, 1 a refusal or a bad
-verdict, 2 a wrong command line.
+Parses arguments and prints; everything else is done by the rooms below. Exit status 0 is success, 1 a refusal, 2 a
+wrong command line (or a trust anchor that is none), 10 to 19 a bad verdict of `verify` (agent/integrity/verdict.py).
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     verify = commands.add_parser(
         "verify",
         help="verify a signed envelope, offline",
-        description="Verify an envelope made by `utility sign` or by a signed dossier. Exit status 0: genuine; 1: not.",
+        description="Verify an envelope made by `utility sign` or by a signed dossier. Exit status 0: genuine; 10 to 19: "
+        "not, and why (docs/envelope.md); 1 and 2: it could not be judged.",
     )
     verify.add_argument("envelope", type=Path, metavar="ENVELOPE.json", help="the envelope, or - for standard input")
     verify.add_argument("--trust-anchor", type=Path, required=True, metavar="ROOT.pem", help="root certificate(s)")

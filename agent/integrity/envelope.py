@@ -11,6 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
 from agent.integrity import envelope_text
 from agent.integrity.certificate_path import PathFault, check_path, load_anchors
 from agent.integrity.envelope_text import Envelope, EnvelopeFormatError, signed_bytes
@@ -20,6 +23,13 @@ from agent.integrity.verdict import Failure, Verdict, by_severity
 
 #: A payload above this is refused when signing; its envelope is a third larger.
 MAX_PAYLOAD_BYTES = 128 * 1024 * 1024
+
+#: What RFC 4514 has no short names for and a device's certificate has: a report calls it as `show` does.
+_DEVICE_ATTRIBUTES = {
+    NameOID.SERIAL_NUMBER: "serialNumber",
+    NameOID.UNSTRUCTURED_NAME: "unstructuredName",
+    x509.ObjectIdentifier("1.2.840.113549.1.9.8"): "unstructuredAddress",
+}
 
 
 class Signer(Protocol):
@@ -128,8 +138,8 @@ def verify_envelope(
     return replace(
         verdict,
         failures=by_severity(failures),
-        signer=leaf.subject.rfc4514_string(),
-        issuer=leaf.issuer.rfc4514_string(),
+        signer=leaf.subject.rfc4514_string(_DEVICE_ATTRIBUTES),
+        issuer=leaf.issuer.rfc4514_string(_DEVICE_ATTRIBUTES),
         serial_number=leaf.serial_number,
         valid_until=leaf.not_valid_after_utc,
     )

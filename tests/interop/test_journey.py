@@ -69,6 +69,7 @@ def test_from_fresh_device_to_verified_evidence(
     ).returncode != 0  # fmt: skip
     verdict = trustconf_verify(tmp_path, NONCE)
     assert verdict.returncode == 0, verdict.stdout + verdict.stderr
+    assert ",unstructuredName=ios.cisco.com," in json.loads(verdict.stdout)["signer"]
     assert trustconf_verify(tmp_path, "another nonce").returncode != 0
 
     dossier = json.loads((tmp_path / "dossier").read_text())
