@@ -102,8 +102,8 @@ def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     verify = commands.add_parser(
         "verify",
         help="verify a signed envelope, offline",
-        description="Verify an envelope made by `utility sign` or by a signed dossier. Exit status 0: genuine; 10 to 19: "
-        "not, and why (docs/envelope.md); 1 and 2: it could not be judged.",
+        description="Verify an envelope made by `utility sign` or by a signed dossier. Exit status 0: genuine; "
+        "10 to 19: not, and why (docs/envelope.md); 1 and 2: it could not be judged.",
     )
     verify.add_argument("envelope", type=Path, metavar="ENVELOPE.json", help="the envelope, or - for standard input")
     verify.add_argument("--trust-anchor", type=Path, required=True, metavar="ROOT.pem", help="root certificate(s)")
