@@ -1,4 +1,4 @@
-"""Filters made to cost much: each is answered, and refused where it would go on for ever."""
+"""Filters made to cost much: each is answered, or refused where it would go on for ever, and nothing else stops."""
 
 from xml.sax.saxutils import quoteattr
 
