@@ -182,7 +182,7 @@ class Session:
     def close(self, reason: str, *, dropped: bool = False) -> None:
         """End the session and release all that it holds; by any thread, more than once.
 
-        `reason` is for the log; `dropped`: it ends against the client's will or knowledge (RFC 6022).
+        `reason` is for the log; `dropped`: it ends neither by close-session nor by kill-session (RFC 6022).
         """
         if not self._move(Event.ENDED):
             return
@@ -244,11 +244,11 @@ class Session:
         except Exception as error:
             self._after_reply.clear()
             errors = translate(error, Place(self._server.services.schema.root))
-            self.counters.out_rpc_errors += len(errors)
+            self.counters.out_rpc_errors += 1
             return error_reply(errors)
 
     def _refuse(self, *errors: RpcError, envelope: Envelope | None = None) -> None:
-        self.counters.out_rpc_errors += len(errors)
+        self.counters.out_rpc_errors += 1
         self.send((envelope or Envelope()).write(error_reply(errors)))
 
     def _run_after_reply(self) -> None:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class SessionCounters:
-    """What one session has seen. Written by the session's thread, `out_notifications` by its notification pump."""
+    """What one session has seen. Written by the session's thread, `out_notifications` by its notification pump.
+
+    `out_rpc_errors` counts replies, however many errors are in one (RFC 6022).
+    """
 
     in_rpcs: int = 0
     in_bad_rpcs: int = 0

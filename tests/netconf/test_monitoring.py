@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from lxml import etree
 
+from agent.netconf.errors import RequestError, RpcError
 from agent.netconf.namespaces import MONITORING, base
 from tests.netconf.models import EX, schema
 from tests.netconf.rig import subtree
@@ -79,6 +80,25 @@ def test_statistics_keep_what_ended_sessions_counted(rig, client):
         "out-rpc-errors": "1",
         "out-notifications": "0",
     }
+
+
+def test_a_reply_with_several_errors_counts_once(rig, client):
+    def refuse(**_):
+        raise RequestError(RpcError("operation-failed", "One."), RpcError("operation-failed", "Two."))
+
+    rig.datastores.commit = refuse
+    assert len(client.errors("<commit/>")) == 2
+    (mine,) = (leaves(entry) for entry in read(client, MONITORING, "netconf-state", "sessions"))
+    assert mine["out-rpc-errors"] == "1"
+
+
+def test_who_is_killed_or_closes_is_not_dropped(rig, client):
+    victim, polite = rig.client(), rig.client()
+    polite.ok("<close-session/>")
+    client.ok(f"<kill-session><session-id>{victim.session.session_id}</session-id></kill-session>")
+    victim.session.connection_lost()
+    statistics = leaves(read(client, MONITORING, "netconf-state", "statistics"))
+    assert (statistics["in-sessions"], statistics["dropped-sessions"]) == ("3", "0")
 
 
 def test_the_yang_library_lists_all_modules_and_the_content_id(client):

@@ -29,7 +29,7 @@ def kill_session(request: Request) -> Reply:
     victim = request.server.find(session_id)
     if victim is None:
         _refuse(f"There is no session {session_id}.")
-    victim.close(f"killed by session {request.session.session_id}", dropped=True)
+    victim.close(f"killed by session {request.session.session_id}")
     return OK
 
 
