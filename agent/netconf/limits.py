@@ -13,6 +13,8 @@ class Limits:
         message: largest message in bytes, all its chunks together.
         chunk: largest chunk in bytes (RFC 6242 section 4.2).
         depth: deepest nesting of elements in a message, the `rpc` element included.
+        attributes: most attributes of one element, and most namespace declarations in scope at one element. Reading
+            either costs lxml the square of their number.
         filter_nodes: most elements in one subtree filter.
         sessions: most sessions at once.
         queued_notifications: most events that wait for one slow subscriber before its session is closed.
@@ -21,6 +23,7 @@ class Limits:
     message: int = 16 * 1024 * 1024
     chunk: int = 16 * 1024 * 1024
     depth: int = 256
+    attributes: int = 256
     filter_nodes: int = 10_000
     sessions: int = 100
     queued_notifications: int = 1_000

@@ -39,10 +39,12 @@ class HelloError(Exception):
 
 
 class Parser:
-    """Parses messages with bounded depth."""
+    """Parses messages with bounded depth, and bounded numbers of attributes and namespaces (netconf/limits.py)."""
 
-    def __init__(self, max_depth: int) -> None:
+    def __init__(self, max_depth: int, max_attributes: int) -> None:
         self._max_depth = max_depth
+        self._max_attributes = max_attributes
+        self._too_many_attributes = etree.XPath(f"boolean(/descendant::*[@*[{max_attributes + 1}]])")
         # A path of child steps runs in C and stops at the first level that isn't there.
         self._too_deep = etree.XPath(f"boolean({'/*' * (max_depth + 1)})")
 
@@ -71,7 +73,21 @@ class Parser:
             raise MalformedMessageError("A document type declaration is not allowed; send the message without it.")
         if self._too_deep(root):
             raise MalformedMessageError(f"The message is nested more than {self._max_depth} elements deep.")
+        if self._too_many_attributes(root) or self._has_too_many_namespaces(root, text):
+            raise MalformedMessageError(
+                f"An element has more than {self._max_attributes} attributes or namespaces in scope."
+            )
         return root
+
+    def _has_too_many_namespaces(self, root: etree._Element, text: bytes) -> bool:
+        if text.count(b"xmlns") <= self._max_attributes:
+            return False
+        in_scope = 0
+        for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
+            in_scope += 1 if event == "start-ns" else -1
+            if in_scope > self._max_attributes:
+                return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class Server:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.capabilities = capabilities(services.schema)
-        self.parser = Parser(services.limits.depth)
+        self.parser = Parser(services.limits.depth, services.limits.attributes)
         self.start_time = services.clock.now()
         self._lock = threading.Lock()
         self._sessions: dict[int, Session] = {}

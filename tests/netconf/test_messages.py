@@ -20,7 +20,7 @@ from agent.netconf.messages import (
 )
 from agent.netconf.namespaces import BASE, YANG, base
 
-PARSER = Parser(max_depth=50)
+PARSER = Parser(max_depth=50, max_attributes=50)
 
 
 def parse(text):
