@@ -22,8 +22,9 @@ MAX_MESSAGE_ID: Final = 4095
 
 _DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-#: What may come before a document type declaration, and the declaration.
-_DOCTYPE: Final = re.compile(rb"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*<!DOCTYPE", re.DOTALL)
+#: What may come before a document type declaration, and the declaration. Possessive: a search that could begin a
+#: comment's end anew would try all ways to divide a row of comments, and there are 2**n.
+_DOCTYPE: Final = re.compile(rb"(?>\s++|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 
 
 class MalformedMessageError(Exception):

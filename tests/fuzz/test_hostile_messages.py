@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.netconf.namespaces import BASE
+from agent.netconf.namespaces import BASE, base
 from tests.netconf.models import EX
 from tests.netconf.rig import Error, Rig, edit, users
 
@@ -44,6 +44,16 @@ def test_too_many_attributes_or_namespaces(client, message):
     error = Error(client.read()[0])
     assert (error.type, error.tag) == ("rpc", "malformed-message")
     assert "more than 256 attributes" in error.message
+    client.ok("<discard-changes/>")
+
+
+@pytest.mark.parametrize("before", ["<!-- -->", "<?a b?>", "<!-- --> <?a?>\n", "\n "])
+@pytest.mark.parametrize("message", [rpc("<discard-changes/>"), "<!-- and no end", "<!DOCTYPE rpc>", "<?"])
+def test_much_before_the_message(client, before, message):
+    client.write(before * 10_000 + message)
+    (child,) = client.read()
+    answer = "ok" if child.tag == base("ok") else Error(child).tag
+    assert answer == ("ok" if message.startswith("<rpc") else "malformed-message")
     client.ok("<discard-changes/>")
 
 
