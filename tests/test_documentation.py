@@ -1,0 +1,374 @@
+"""The documentation tells the truth: links lead somewhere, examples are accepted, numbers are those of the source.
+
+Fenced blocks are marked by what they are, and each kind is tried:
+
+    ```xml config    content of <config>, which an empty datastore accepts and validates
+    ```xml edit      content of <config> that changes what is there: `remove` needs nothing to be there
+    ```xml rpc       the operation of a request, whose input is accepted
+    ```xml filter    a subtree filter that can select something
+    ```toml          a settings file
+    ```python        Python
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from agent.integrity import dossier, envelope, envelope_text, nonce, sections, verdict
+from agent.integrity.sources import dpkg, inventory, reboots, rpm
+from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
+from agent.netconf.filters import compile_filter
+from agent.netconf.limits import Limits
+from agent.netconf.namespaces import BASE, local_name
+from agent.netconf.operations import OPERATIONS
+from agent.pki import key_store, keys, names, trustpoint
+from agent.settings import LOG_FORMATS, LOG_LEVELS, MAX_FILE_SIZE, MAX_MESSAGE_SIZE_RANGE, Settings, load_settings
+from agent.shell import dossier_arguments, shell
+from agent.shell.commands import COMMANDS
+from agent.shell.words import read_command
+from agent.storage import sealing
+from agent.storage.commit_log import KEPT_COMMITS
+from agent.transport import authentication, host_keys
+from agent.transport.limits import TransportLimits
+from agent.yang import xpath_parser
+from agent.yang.compiler import compile_schema
+from agent.yang.edit import apply_edit
+from agent.yang.modules import default_search_path
+from agent.yang.tree import empty_root
+from agent.yang.validation import Validator
+from agent.yang.validation.report import MAX_ERRORS
+from agent.yang.xml_codec import decode
+
+TOP = Path(__file__).resolve().parents[1]
+PAGES = (TOP / "README.md", *sorted((TOP / "docs").glob("*.md")))
+MIB = 1024 * 1024
+
+_FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def page(name):
+    return (TOP / name if name == "README.md" else TOP / "docs" / name).read_text()
+
+
+def blocks(kind):
+    """Each fenced block of a kind as a pytest parameter."""
+    return [
+        pytest.param(match[2], id=f"{file.name}:{file.read_text()[: match.start()].count(chr(10)) + 2}")
+        for file in PAGES
+        for match in _FENCE.finditer(file.read_text())
+        if match[1].strip() == kind
+    ]
+
+
+def rows(text):
+    """The rows of all tables in `text`, as lists of cells."""
+    for line in text.splitlines():
+        if line.startswith("|") and not set(line) <= set("|- "):
+            yield [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def section(text, heading):
+    """The part of a page under a heading of the second level."""
+    return re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.fixture(scope="module")
+def schema():
+    return compile_schema(IMPLEMENTED_MODULES, default_search_path(), FEATURES)
+
+
+# Links and examples --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
+def test_every_relative_link_leads_to_a_file(file):
+    links = [link for link in _LINK.findall(_FENCE.sub("", file.read_text())) if "://" not in link]
+    missing = [link for link in links if not (file.parent / link.partition("#")[0]).exists()]
+    assert missing == []
+
+
+def test_the_readme_leads_to_every_page():
+    assert {f"docs/{file.name}" for file in PAGES[1:]} <= set(_LINK.findall(page("README.md")))
+
+
+@pytest.mark.parametrize("text", blocks("xml config"))
+def test_configuration_examples_are_valid(schema, text):
+    config = etree.fromstring(f'<config xmlns="{BASE}">{text}</config>')
+    result = apply_edit(empty_root(schema.root), config)
+    Validator(schema).validate(result.root)
+    assert result.touched
+
+
+@pytest.mark.parametrize("text", blocks("xml edit"))
+def test_edit_examples_are_understood(schema, text):
+    apply_edit(empty_root(schema.root), etree.fromstring(f'<config xmlns="{BASE}">{text}</config>'))
+
+
+@pytest.mark.parametrize("text", blocks("xml rpc"))
+def test_rpc_examples_are_accepted(schema, text):
+    operation = etree.fromstring(text)
+    node = schema.root.operations[operation.tag]
+    Validator(schema).validate_operation(decode(operation, node.child("input")), empty_root(schema.root))
+
+
+@pytest.mark.parametrize("text", blocks("xml filter"))
+def test_filter_examples_can_select_something(schema, text):
+    names_asked = {element.tag for element in etree.fromstring(text).iter()}
+    selections = compile_filter(etree.fromstring(f"<filter>{text}</filter>"), schema, Limits().filter_nodes)
+    assert names_asked <= selected_tags(selections)
+
+
+def selected_tags(selections):
+    found = set()
+    for selection in selections:
+        found.add(selection.schema.tag)
+        found |= {leaf.tag for leaf, _ in selection.matches}
+        found |= selected_tags(selection.children)
+    return found
+
+
+@pytest.mark.parametrize("text", blocks("toml"))
+def test_the_settings_file_shows_every_setting_with_its_default(tmp_path, text):
+    (tmp_path / "settings.toml").write_text(text)
+    assert load_settings(tmp_path / "settings.toml") == Settings()
+    shown = set(re.findall(r"^[a-z-]+(?= =)", text, re.MULTILINE))
+    assert shown == {"listen", "log-format", "log-level", "max-message-size"}
+    assert ", ".join(LOG_LEVELS) in text
+    assert all(form in text for form in LOG_FORMATS)
+    assert f"{MAX_MESSAGE_SIZE_RANGE[0]} to {MAX_MESSAGE_SIZE_RANGE[-1]}" in text
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_python_examples_are_python(text):
+    ast.parse(text)
+
+
+def test_the_trees_are_those_of_the_modules(tmp_path):
+    subprocess.run([TOP / "scripts/update-trees", tmp_path], check=True, timeout=100)
+    drawn = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    kept = {file.name: file.read_text() for file in (TOP / "docs/yang").iterdir()}
+    assert drawn.keys() == kept.keys()
+    changed = [name for name in drawn if drawn[name] != kept[name]]
+    assert changed == [], "run scripts/update-trees"
+
+
+# The command line ----------------------------------------------------------------------------------------------------
+
+_COMMAND = re.compile(r"\btrustconf (serve|user add|show|verify)\b([^`\n|]*)")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+def mentioned_options():
+    for file in (*PAGES, TOP / "docs/trustconf.service"):
+        for command, rest in _COMMAND.findall(file.read_text()):
+            for option in _OPTION.findall(rest):
+                yield command, option
+
+
+@pytest.mark.parametrize("command", ["serve", "user add", "show", "verify"])
+def test_every_option_that_is_mentioned_exists(command):
+    mentioned = {option for name, option in mentioned_options() if name == command}
+    help_text = subprocess.run(
+        [sys.executable, "-m", "agent.cli", *command.split(), "--help"],
+        capture_output=True, text=True, check=True, timeout=60,
+    ).stdout  # fmt: skip
+    assert mentioned
+    assert mentioned <= set(_OPTION.findall(help_text))
+
+
+def test_the_table_of_commands_is_the_shell_s():
+    spellings = [
+        spelling
+        for row in rows(section(page("shell.md"), "Commands"))
+        for spelling in re.findall(r"`([a-z][^`]*)`", row[0])
+    ]
+    targets = []
+    for spelling in spellings:
+        line = " ".join(word.split("|")[0] for word in spelling.replace("...", "nonce 1").split() if word[0] != "[")
+        targets.append(COMMANDS.match(read_command(line).parts[0].words, line).target)
+    assert len(set(map(id, targets))) == len(spellings) == len(COMMANDS._commands)
+
+
+def test_the_selectors_of_the_dossier_are_all_there():
+    arguments = section(page("shell.md"), "The dossier")
+    assert tuple(re.findall(r"`([a-z-]+)`", next(rows_with(arguments, "include SELECTOR"))[1])) == (
+        dossier_arguments.SELECTORS
+    )
+    documented = re.findall(r"^### (.*)$", page("dossier.md"), re.MULTILINE)
+    assert sorted(re.findall(r"`([a-z-]+)`", " ".join(documented))) == sorted(sections.SECTIONS)
+
+
+def rows_with(text, start):
+    return (row for row in rows(text) if row[0].strip("`").startswith(start))
+
+
+# NETCONF and models --------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_operations_is_the_server_s():
+    table = section(page("netconf.md"), "Capabilities")
+    documented = {name for row in rows(table) for name in row[0].split(", ") if name}
+    assert documented - {"operation"} == {local_name(tag) for tag in OPERATIONS} - {"action"}
+
+
+def test_the_table_of_notifications_is_the_schema_s(schema):
+    documented = {row[0] for row in rows(section(page("netconf.md"), "Notifications")) if row[0].startswith("`")}
+    ours = {
+        f"`{node.name}` ({node.module.name})"
+        for node in schema.root.operations.values()
+        if node.kind.name == "NOTIFICATION" and node.module.name.startswith("trustconf-")
+    }
+    assert documented == ours
+
+
+def test_the_cisco_named_modules_are_those_that_are_listed(schema):
+    documented = {row[0].split(" ")[0]: row[1] for row in rows_with(page("cisco-models.md"), "Cisco-IOS-XR-")}
+    ours = {module.name: module.revision for module in schema.modules.values() if module.name.startswith("Cisco-")}
+    assert documented == ours
+
+
+def test_every_error_app_tag_exists():
+    documented = {
+        tag
+        for name in ("keys.md", "trustpoints.md")
+        for row in rows(section(page(name), "Troubleshoot"))
+        for tag in re.findall(r"`([a-z-]+)`", row[0])[1:]
+    }
+    source = "".join(file.read_text() for folder in ("agent", "yang") for file in (TOP / folder).rglob("*.[py]*"))
+    assert len(documented) > 10
+    assert [tag for tag in sorted(documented) if f'"{tag}"' not in source] == []
+
+
+def test_the_failures_of_verification_have_the_exit_statuses_of_the_page():
+    documented = {row[0]: row[1] for row in rows(section(page("envelope.md"), "What a verifier checks"))}
+    for failure in verdict.Failure:
+        assert documented.pop(f"`{failure.code}`") == str(failure.exit_status)
+    assert documented.pop("(verified)") == str(verdict.EXIT_VERIFIED)
+    assert len(documented) == 1  # the table's head
+
+
+# Numbers -------------------------------------------------------------------------------------------------------------
+
+NETCONF, SSH = Limits(), TransportLimits()
+
+
+def span(numbers):
+    return f"{numbers[0]}..{numbers[-1]}"
+
+
+#: page -> row of the table under "Limits" -> how its value begins.
+TABLES = {
+    "netconf.md": {
+        "size of a message": f"{NETCONF.message // MIB} MiB",
+        "depth of elements in a message": NETCONF.depth,
+        "attributes of an element, namespace declarations in scope": NETCONF.attributes,
+        "elements of a subtree filter": NETCONF.filter_nodes,
+        "characters of an XPath expression": xpath_parser.MAX_LENGTH,
+        "waiting notifications of a session": NETCONF.queued_notifications,
+        "errors in the answer to one request": MAX_ERRORS,
+        "channels on one SSH connection": SSH.max_channels,
+        "SSH connections": SSH.max_connections,
+        "SSH connections not logged in": SSH.max_unauthenticated,
+        "time in which a client must take some of an answer": f"{SSH.send_timeout:.0f} seconds",
+    },
+    "keys.md": {
+        "key pairs": key_store.MAX_KEY_PAIRS,
+        "characters of a label": keys.LABEL_MAX_LENGTH,
+    },
+    "shell.md": {
+        "characters of a line": shell.MAX_LINE_LENGTH,
+        "commands in a line": shell.MAX_COMMANDS,
+        "characters of an option in braces": dossier_arguments.MAX_OPTION_LENGTH,
+        "characters of a nonce": nonce.MAX_NONCE_LENGTH,
+    },
+}
+
+#: page -> what its text must say.
+PHRASES = {
+    "users.md": (
+        f"SHA-512 hash of {authentication.PASSWORD_ROUNDS} rounds",
+        f"at most {authentication.MAX_PASSWORD_BYTES} bytes",
+        f"Fixed: {SSH.login_attempts} failed logins",
+        f"after {SSH.failed_logins_per_minute} failed password logins in a minute",
+        f"RSA ({host_keys.RSA_BITS} bits",
+    ),
+    "keys.md": (f"1 to {keys.LABEL_MAX_LENGTH} printable ASCII", keys.DEFAULT_LABEL, *keys.PREDEFINED_LABELS),
+    "trustpoints.md": (
+        f"at most {names.SUBJECT_MAX_LENGTH} characters",
+        f"lifetime/certificate | {trustpoint.LIFETIME_DEFAULT} | days, {span(trustpoint.LIFETIME_DAYS)};",
+        f"lifetime/ca-certificate | {trustpoint.CA_LIFETIME_DEFAULT} | days, {span(trustpoint.CA_LIFETIME_DAYS)} |",
+    ),
+    "shell.md": (f"1 to {nonce.MAX_NONCE_LENGTH} printable ASCII characters", shell.AGENT_FAULT.strip()),
+    "operating.md": (
+        f"`master.key` | {sealing.MASTER_KEY_BYTES} bytes",
+        f"exactly {sealing.MASTER_KEY_BYTES} bytes",
+        f"`{sealing.CREDENTIAL_NAME}`",
+        f"the newest {KEPT_COMMITS} commits",
+        f"at most {MAX_FILE_SIZE // 1024} KiB",
+    ),
+    "envelope.md": (
+        f"A nonce is 1 to {nonce.MAX_NONCE_LENGTH} printable ASCII characters",
+        f"up to {envelope_text.MAX_PREAMBLE_CHARACTERS} characters in lines before the first",
+        f"{envelope.MAX_PAYLOAD_BYTES // MIB} MiB of payload when signing",
+        f"{envelope_text.MAX_ENVELOPE_CHARACTERS // MIB} Mi characters of envelope",
+        f"{envelope_text.MAX_CERTIFICATES} certificates of {envelope_text.MAX_CERTIFICATE_BYTES // 1024} KiB",
+        f"{envelope_text.MAX_SIGNATURE_BYTES // 1024} KiB of signature",
+    ),
+    "dossier.md": (
+        f"{dossier.MAX_SELECTORS} selectors",
+        f"{dossier.MAX_SECTION_CHARACTERS // MIB} Mi characters a section",
+        f"wtmp files of {reboots.MAX_WTMP_BYTES // MIB} MiB",
+        f"{dpkg.MAX_STATUS_BYTES // MIB} MiB of dpkg status",
+        f"rpm databases of {rpm.MAX_DATABASE_BYTES // MIB} MiB",
+        f"{dpkg.MAX_PACKAGES:,} packages of dpkg, {rpm.MAX_PACKAGES:,} of rpm",
+        f"{inventory.MAX_DEVICES:,} disks, {inventory.MAX_DEVICES:,} interfaces",
+        f"the newest {reboots.MAX_REBOOTS}.",
+        f"the newest {sections.MAX_COMMITS} commits",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_of_limits_have_the_values_of_the_source(name):
+    documented = {row[0]: row[1] for row in rows(section(page(name), "Limits"))}
+    assert documented.pop("limit") == "value"
+    assert documented.keys() == TABLES[name].keys()
+    wrong = {row: found for row, found in documented.items() if found.partition(" (")[0] != str(TABLES[name][row])}
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("name", PHRASES)
+def test_numbers_in_the_text_are_those_of_the_source(name):
+    text = " ".join(page(name).split())
+    assert [phrase for phrase in PHRASES[name] if phrase not in text] == []
+
+
+def test_the_table_of_key_sizes_is_that_of_the_source():
+    documented = {row[0]: row[1:] for row in rows(page("keys.md").partition("\n## ")[0])}
+    for key_type in (keys.KeyType.RSA, keys.KeyType.DSA):
+        making = keys._MAKING[key_type]
+        assert documented[f"`{key_type.value}`"] == [making.allowed, str(making.default)]
+
+
+def test_the_limits_of_the_ssh_server_are_those_of_the_module():
+    source = (TOP / "yang/trustconf-system.yang").read_text()
+    container = re.search(r"container ssh-server \{(.*?)\n    \}", source, re.DOTALL)[1]
+    leaves = re.findall(r'leaf ([a-z-]+) \{.*?range "([^"]+)";.*?default "(\d+)";', container, re.DOTALL)
+    documented = [tuple(row[:3]) for row in rows(section(page("users.md"), "Limits of the SSH server"))][1:]
+    assert documented == [(name, default, allowed) for name, allowed, default in leaves]
+    assert documented
+
+
+def test_the_state_folder_has_the_files_of_the_page(shared_agent):
+    table = section(page("operating.md"), "The state folder")
+    documented = {name.rstrip("/") for row in rows(table) for name in re.findall(r"`([^`]+)`", row[0])}
+    folder = shared_agent.state
+    assert {file.name for file in folder.iterdir()} == documented
+    described = next(rows_with(table, "host_keys/"))[1]
+    assert {file.name for file in (folder / "host_keys").iterdir()} == set(re.findall(r"`([^`]+)`", described))
