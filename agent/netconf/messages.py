@@ -226,7 +226,8 @@ def write_notification(event_time: str, content: bytes) -> bytes:
 
 
 def _check_message_id(root: etree._Element) -> None:
-    message_id = root.get("message-id")
+    # Some clients qualify it with the base namespace; like every attribute it goes back as it came.
+    message_id = root.get("message-id", root.get(base("message-id")))
     info = (bad_attribute("message-id"), bad_element("rpc"))
     if message_id is None:
         raise RequestError(RpcError("missing-attribute", "The rpc must have a message-id attribute.", "rpc", info=info))

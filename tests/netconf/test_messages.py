@@ -127,6 +127,11 @@ class TestEnvelope:
         }
         assert reply.nsmap["ex"] == "http://example.net/"
 
+    def test_a_qualified_message_id_counts_and_comes_back_as_it_was(self):
+        rpc = f'<nc:rpc xmlns:nc="{BASE}" nc:message-id="7"><nc:get/></nc:rpc>'
+        assert read_rpc(parse(rpc)).operation.tag == base("get")
+        assert dict(reply_to(rpc).attrib) == {base("message-id"): "7"}
+
     @pytest.mark.parametrize(
         "rpc",
         [
