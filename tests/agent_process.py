@@ -11,7 +11,10 @@ import time
 from pathlib import Path
 
 from ncclient import manager
+from ncclient.transport import session as ncclient_session
 
+#: ncclient looks so often (in seconds) for a request to send; its own 0.1 would be most of the time of these tests.
+ncclient_session.TICK = 0.005
 #: Seconds that an agent may need to come up on a busy machine.
 START_LIMIT = 60.0
 ADMIN = "admin"

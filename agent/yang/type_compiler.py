@@ -7,6 +7,7 @@ restrictions. Types that depend on the leaf that has them (leafrefs, and unions 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 from agent.yang.errors import SchemaError
 from agent.yang.schema import SchemaNode
@@ -30,6 +31,9 @@ from agent.yang.types.intervals import Intervals
 from agent.yang.types.numeric import INTEGER_LIMITS
 from agent.yang.types.text import UNLIMITED_LENGTH, Pattern
 from agent.yang.types.xsd_regex import XsdRegex
+
+#: Typedefs of secrets, as (module, name): what is refused as one of them may be a mistyped password.
+SECRET_TYPEDEFS: Final = frozenset({("iana-crypt-hash", "crypt-hash")})
 
 
 class TypeCompiler:
@@ -81,7 +85,7 @@ class TypeCompiler:
             for statement in reversed(chain)
             for pattern in statement.search("pattern")
         ]
-        return StringType(_length(chain), patterns)
+        return StringType(_length(chain), patterns, secret=_is_secret(chain))
 
     def _binary(self, chain: list[Statement], leaf_namespace: str) -> Type:
         return BinaryType(_length(chain))
@@ -184,6 +188,11 @@ def _length(chain: list[Statement]) -> Intervals | None:
     unlimited = Intervals.all(0, UNLIMITED_LENGTH)
     length = _restricted(chain, "length", unlimited, int)
     return None if length is unlimited else length
+
+
+def _is_secret(chain: list[Statement]) -> bool:
+    names = (statement.i_typedef for statement in chain if statement.i_typedef is not None)
+    return any((typedef.i_module.i_modulename, typedef.arg) in SECRET_TYPEDEFS for typedef in names)
 
 
 def _require_instance(chain: list[Statement]) -> bool:

@@ -41,13 +41,19 @@ class Pattern:
 
 
 class StringType(Type):
-    """Text, with a length in characters and any number of patterns that must all hold."""
+    """Text, with a length in characters and any number of patterns that must all hold.
+
+    `secret`: a value that may be a password or the like; no message repeats it.
+    """
 
     base = "string"
 
-    def __init__(self, length: Intervals | None = None, patterns: Sequence[Pattern] = ()) -> None:
+    def __init__(
+        self, length: Intervals | None = None, patterns: Sequence[Pattern] = (), *, secret: bool = False
+    ) -> None:
         self.length: Final = length
         self.patterns: Final = tuple(patterns)
+        self.secret: Final = secret
 
     def expectation(self) -> str:
         parts = ["a string"]
@@ -62,13 +68,19 @@ class StringType(Type):
         if self.length is not None and len(lexical) not in self.length:
             expected = f"expected {self.length.describe()} characters"
             raise self.length.violation(
-                TypeViolation(f"{shown(lexical)} is {len(lexical)} characters long: {expected}")
+                TypeViolation(f"{self._shown(lexical)} is {len(lexical)} characters long: {expected}")
             )
         for pattern in self.patterns:
             if not pattern.allows(lexical):
-                message = f"{shown(lexical)} is not valid: expected a string {pattern.describe()}"
+                message = f"{self._shown(lexical)} is not valid: expected a string {pattern.describe()}"
                 raise TypeViolation(pattern.error_message or message, pattern.error_app_tag)
         return lexical
+
+    def violation(self, value: object) -> TypeViolation:
+        return TypeViolation(f"{self._shown(value)} is not valid: expected {self.expectation()}")
+
+    def _shown(self, value: object) -> str:
+        return "this value" if self.secret else shown(value)
 
 
 class BinaryType(Type):
