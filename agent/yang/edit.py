@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from lxml import etree
 
@@ -38,6 +39,7 @@ from agent.yang.errors import (
     DataError,
     DataExistsError,
     DataMissingError,
+    InvalidValueError,
 )
 from agent.yang.ordering import Ordering
 from agent.yang.paths import parse_key_predicates
@@ -46,6 +48,9 @@ from agent.yang.tree import AnyNode, Inner, InstancePath, Key, Leaf, Node
 from agent.yang.types import TypeViolation
 from agent.yang.xml_codec import any_node, child_elements, leaf_text, plain_text, unknown_attribute
 
+#: How many values of one edit may be rewritten into something else. Rewriting may be slow on purpose (password hashes
+#: take a quarter of a second each), and nobody else can edit meanwhile.
+MAX_REWRITTEN: Final = 20
 #: Gives the text that is to be stored in place of a leaf's canonical text.
 Rewrite = Callable[[SchemaNode, str], str]
 
@@ -96,6 +101,7 @@ class _Editor:
 
     def __init__(self, rewrite: Rewrite) -> None:
         self._rewrite = rewrite
+        self._rewritten = 0
         self.touched: dict[InstancePath, None] = {}
 
     def edit_children(self, siblings: Siblings, element: etree._Element, inherited: str) -> dict[SchemaNode, Node]:
@@ -145,7 +151,7 @@ class _Editor:
         if operation == "none":
             return False
         if isinstance(new, Leaf):
-            new = Leaf(schema, self._rewrite(schema, new.text))
+            new = Leaf(schema, self._stored(schema, new.text))
         if not _is_same(old, new):
             siblings.put(new)
             self._touch(siblings, path)
@@ -233,7 +239,7 @@ class _Editor:
         """One value of a leaf-list (RFC 7950 section 7.7.9)."""
         text = leaf_text(element, schema)
         if operation not in REMOVALS and operation != "none":
-            text = self._rewrite(schema, text)
+            text = self._stored(schema, text)
         siblings.give_once(schema, text)
         values = siblings.values(schema)
         try:
@@ -274,6 +280,18 @@ class _Editor:
         for other in siblings.take_case(schema):
             siblings.exclude(other)
             self._touch(siblings, siblings.path.child(other))
+
+    def _stored(self, schema: SchemaNode, text: str) -> str:
+        """The text to store for a value that enters."""
+        stored = self._rewrite(schema, text)
+        if stored != text:
+            self._rewritten += 1
+            if self._rewritten > MAX_REWRITTEN:
+                raise InvalidValueError(
+                    f"Not more than {MAX_REWRITTEN} values like this {schema.name} can be set by one edit, because they"
+                    " are not stored as they are given (passwords are hashed); set the others by another edit."
+                )
+        return stored
 
     def _touch(self, siblings: Siblings, path: InstancePath) -> None:
         if not siblings.fresh:

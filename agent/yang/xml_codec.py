@@ -72,11 +72,11 @@ def child_elements(element: etree._Element, schema: SchemaNode) -> Iterator[tupl
     Raises UnknownElementError or UnknownNamespaceError for what isn't, BadElementError for text between elements.
     """
     if element.text is not None and not _is_space(element.text):
-        raise _mixed(schema)
+        raise _mixed(element)
     known = schema.data_children
     for child in element:
         if child.tail is not None and not _is_space(child.tail):
-            raise _mixed(schema)
+            raise _mixed(element)
         tag = child.tag
         child_schema = known.get(tag)
         if child_schema is not None:
@@ -210,10 +210,9 @@ def _is_space(text: str) -> bool:
     return not text.strip(" \t\r\n")
 
 
-def _mixed(schema: SchemaNode) -> BadElementError:
-    return BadElementError(
-        f"There is text between the elements of {schema.name}; only elements belong there.", bad_name=schema.name
-    )
+def _mixed(element: etree._Element) -> BadElementError:
+    name = etree.QName(element).localname
+    return BadElementError(f"There is text between the elements of {name}; only elements belong there.", bad_name=name)
 
 
 def _require_ignorable(node: etree._Element) -> None:
@@ -230,6 +229,7 @@ def _unknown(tag: str, schema: SchemaNode) -> DataError:
             bad_name=name.localname,
             bad_namespace=name.namespace or "",
         )
+    place = "The top level" if schema.kind is Kind.ROOT else schema.name
     return UnknownElementError(
-        f"{schema.name} has no element {name.localname} in the namespace {name.namespace}.", bad_name=name.localname
+        f"{place} has no element {name.localname} in the namespace {name.namespace}.", bad_name=name.localname
     )

@@ -4,11 +4,12 @@ import pytest
 
 from agent.datastore import errors as datastore
 from agent.netconf.errors import TABLE, Info, Place, RequestError, RpcError, translate
-from agent.netconf.namespaces import BASE, YANG
+from agent.netconf.namespaces import BASE, YANG, base
 from agent.northbound.errors import PROVIDER_TAGS, ProviderError
 from agent.yang import errors as yang
 from agent.yang.paths import parse
 from tests.netconf.models import EX, schema
+from tests.netconf.rig import edit
 
 ROOT = Place(schema().root)
 USER = "/example-config:top/users/user[name='fred']"
@@ -151,3 +152,24 @@ def test_references_differ_and_are_logged(caplog):
     for text in texts:
         assert "secret" not in text
         assert text.rpartition(" ")[2] in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("operation", "tag", "name"),
+    [
+        ("<edit-config><target/><config/></edit-config>", "missing-element", "target"),
+        ("<validate><source/></validate>", "missing-element", "source"),
+        (f'<action xmlns="{YANG}"/>', "missing-element", "action"),
+        (edit("text"), "bad-element", "config"),
+        (edit(f'text<top xmlns="{EX}"/>'), "bad-element", "config"),
+        (edit(f'<top xmlns="{EX}">text</top>'), "bad-element", "top"),
+    ],
+)
+def test_bad_element_is_always_the_name_of_an_element(client, operation, tag, name):
+    error = client.error(operation)
+    assert (error.tag, error.info) == (tag, {base("bad-element"): name})
+
+
+def test_an_unknown_top_level_element_is_named(client):
+    error = client.error(edit("<odd/>"))
+    assert error.message.startswith("The top level has no element odd in the namespace ")

@@ -109,10 +109,18 @@ def test_a_clear_text_password_becomes_a_hash_and_hashes_stay(bench):
     assert rewrite("$0$secret").startswith("$6$")
     assert "secret" not in rewrite("$0$secret")
     assert rewrite("$5$salt$hash") == "$5$salt$hash"
+    assert rewrite("$6$rounds=1000000$salt$hash") == "$6$rounds=1000000$salt$hash"
 
 
 @pytest.mark.parametrize(
-    ("text", "app_tag"), [("$1$salt$x", "password-hash-not-supported"), ("$0$", "invalid-password")]
+    ("text", "app_tag"),
+    [
+        ("$1$salt$x", "password-hash-not-supported"),
+        ("$0$", "invalid-password"),
+        ("$6$rounds=1000001$salt$hash", "password-hash-not-supported"),
+        ("$5$rounds=0999999999$salt$hash", "password-hash-not-supported"),
+        (f"$5$rounds={'9' * 6000}$salt$hash", "password-hash-not-supported"),
+    ],
 )
 def test_weak_hashes_and_impossible_passwords_are_refused(text, app_tag):
     def refuse(password):

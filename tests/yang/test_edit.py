@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agent.yang.edit import apply_edit
+from agent.yang.edit import MAX_REWRITTEN, apply_edit
 from agent.yang.errors import (
     BadAttributeError,
     BadElementError,
@@ -607,6 +607,16 @@ class TestRewrite:
         )
         assert plain(result.root) == plain(top("<text>T</text><tag>A</tag>" + item("n", "<m:extra>E</m:extra>")))
         assert self.seen == [("text", "t"), ("tag", "a"), ("extra", "e")]
+
+    def test_only_so_many_values_of_one_edit_are_rewritten(self):
+        """It may take long, and whoever else wants to edit waits."""
+        tags = [f"<tag>a{number}</tag>" for number in range(MAX_REWRITTEN + 1)]
+        edit("", "".join(tags[1:]), rewrite=self.rewrite)
+        self.seen.clear()
+        with pytest.raises(InvalidValueError, match="by another edit"):
+            edit("", "".join(tags * 100), rewrite=self.rewrite)
+        assert len(self.seen) == MAX_REWRITTEN + 1
+        edit("", "".join(f"<tag>A{number}</tag>" for number in range(100)), rewrite=self.rewrite)
 
     def test_what_it_raises_passes_through(self):
         def refuse(schema, text):

@@ -7,7 +7,8 @@ from typing import Final
 from lxml import etree
 
 from agent.datastore.datastores import CANDIDATE, RUNNING
-from agent.netconf.operations.request import Parameters, missing, not_supported
+from agent.netconf.errors import RequestError, RpcError, bad_element
+from agent.netconf.operations.request import Parameters, not_supported
 
 #: All that the schema of RFC 6241 knows, so that what we lack gets a better answer than "unknown".
 _KNOWN: Final = (RUNNING, CANDIDATE, "startup", "url", "config")
@@ -25,7 +26,11 @@ def read_source(parameters: Parameters, name: str = "source", *, inline: bool = 
     known = _KNOWN if inline else _KNOWN[:-1]
     found = Parameters(parameters.required(name), known).only()
     if found is None:
-        raise missing("a datastore", name)
+        raise RequestError(
+            RpcError(
+                "missing-element", f"{name} must name a datastore: running or candidate.", info=(bad_element(name),)
+            )
+        )
     datastore, element = found
     if datastore == "config":
         return element

@@ -13,7 +13,7 @@ from lxml import etree
 from agent.netconf.errors import Place, RequestError, RpcError, bad_element, translate
 from agent.netconf.messages import OK, Reply
 from agent.netconf.namespaces import BASE, YANG, local_name
-from agent.netconf.operations.request import Request, missing, not_supported
+from agent.netconf.operations.request import Request, not_supported
 from agent.northbound.contract import RpcContext
 from agent.yang import python_codec, xml_codec
 from agent.yang.errors import DataMissingError, MissingElementError, UnknownElementError
@@ -105,7 +105,8 @@ def _only_child(element: etree._Element, node: SchemaNode) -> etree._Element:
     keys = {leaf.tag for leaf in node.keys}
     children = [child for child in element if child.tag not in keys]
     if not children:
-        raise missing("an action", local_name(element.tag))
+        name = local_name(element.tag)
+        raise RequestError(RpcError("missing-element", f"{name} must lead to an action.", info=(bad_element(name),)))
     if len(children) > 1:
         surplus = local_name(children[1].tag)
         raise RequestError(

@@ -26,6 +26,9 @@ _FORMATS: Final = {"rsa-sha2-256": "ssh-rsa", "rsa-sha2-512": "ssh-rsa"}
 
 _CLEAR_TEXT: Final = "$0$"
 _HASHES: Final = ("$5$", "$6$")
+#: Most rounds of a hash that is given as such. Logins are checked one at a time: a hash that takes minutes would keep
+#: everybody else who has a password out.
+MAX_HASH_ROUNDS: Final = 1_000_000
 
 
 class UsersHandler(NoConfigHandler):
@@ -80,6 +83,12 @@ def password_rewriter(hash_password: Callable[[str], str]) -> Callable[[str], st
 
     def rewrite(text: str) -> str:
         if text.startswith(_HASHES):
+            if _rounds(text) > MAX_HASH_ROUNDS:
+                raise ProviderError(
+                    "invalid-value",
+                    f"This password hash has too many rounds: at most {MAX_HASH_ROUNDS} are accepted.",
+                    app_tag="password-hash-not-supported",
+                )
             return text
         if not text.startswith(_CLEAR_TEXT):
             raise ProviderError(
@@ -98,6 +107,15 @@ def password_rewriter(hash_password: Callable[[str], str]) -> Callable[[str], st
             ) from None
 
     return rewrite
+
+
+def _rounds(password_hash: str) -> int:
+    """What a crypt hash says of its rounds, 0 when it says nothing ("$6$rounds=500000$salt$...")."""
+    said = password_hash.split("$")[2]
+    digits = said.removeprefix("rounds=").lstrip("0")
+    if not said.startswith("rounds=") or not digits.isdecimal():
+        return 0
+    return int(digits) if len(digits) <= len(str(MAX_HASH_ROUNDS)) else MAX_HASH_ROUNDS + 1
 
 
 def _check_keys(path: str, user: Record) -> None:
