@@ -1,8 +1,9 @@
 """Running and candidate: reading, editing, copying and committing them (RFC 6241 sections 5, 7 and 8).
 
 Both are immutable trees. A reader takes the reference of the moment and is never disturbed nor waits. Whoever changes
-something holds the one mutex of this room; a commit holds it while it validates, lets the participants prepare, writes
-its difference to storage and publishes the new tree, in that order. All edits are all-or-nothing, whatever the
+something holds the one mutex of this room; a commit holds it while it validates, lets the participants stage what is
+slow (making keys) and prepare, writes its difference to storage and publishes the new tree, in that order. Storage is
+locked from preparing on. All edits are all-or-nothing, whatever the
 error-option: what RFC 6241 allows `stop-on-error` to leave half done, we never leave.
 
 A candidate edit is checked for what one edit can be wrong in (types, keys, operations); rules across nodes are checked
@@ -179,8 +180,8 @@ class Datastores:
                 self._reset_candidate()
 
     def locks(self) -> dict[str, LockInfo]:
-        with self._mutex:
-            return self._locks.snapshot()
+        # Without the mutex: operational data does not wait for a commit that makes keys. A copy is one step.
+        return self._locks.snapshot()
 
     def _require_access(self, target: str, caller: Caller) -> None:
         self.tree(target)
@@ -221,22 +222,29 @@ class Datastores:
         self._validator.validate(new, old, changes)
         pending = self._participants.begin(old, new, changes)
         pending.validate()
-        record = CommitRecord(
-            user=caller.user,
-            time=self._clock.now(),
-            session_id=caller.session_id,
-            comment=comment,
-            diff=to_journal(changes),
-            source=caller.source,
-        )
         try:
+            staged = pending.stage()
+            if staged.touched:
+                changes = diff(old, staged.root, None if touched is None else [*touched, *staged.touched])
+                if not changes:
+                    # All that differed was what the device writes itself.
+                    pending.abort()
+                    return None
+            record = CommitRecord(
+                user=caller.user,
+                time=self._clock.now(),
+                session_id=caller.session_id,
+                comment=comment,
+                diff=to_journal(changes),
+                source=caller.source,
+            )
             with self._database.transaction() as transaction:
                 pending.prepare(transaction)
                 commit_id = self._commit_log.append(transaction, record)
         except BaseException:
             pending.abort()
             raise
-        self._publish(new, changes, commit_id)
+        self._publish(staged.root, changes, commit_id)
         pending.apply()
         return Commit(commit_id, tuple(changes))
 

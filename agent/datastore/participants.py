@@ -7,6 +7,7 @@ from typing import Protocol
 
 from agent.storage.database import Transaction
 from agent.yang.diff import DataChange
+from agent.yang.edit import EditResult
 from agent.yang.schema import SchemaNode
 from agent.yang.tree import Inner
 
@@ -17,6 +18,10 @@ class PendingCommit(Protocol):
     def validate(self) -> None:
         """Raise ProviderError for what the schema can't express; changes nothing."""
 
+    def stage(self) -> EditResult:
+        """What is slow, before storage is locked. The new configuration with the leaves that the device itself writes
+        into it. Raises ProviderError, after which `abort` is called."""
+
     def prepare(self, transaction: Transaction) -> None:
         """Everything that may fail. Raises ProviderError, after which `abort` is called."""
 
@@ -24,7 +29,7 @@ class PendingCommit(Protocol):
         """The commit is durable."""
 
     def abort(self) -> None:
-        """The commit failed; undo what `prepare` did."""
+        """The commit failed; undo what `stage` and `prepare` did."""
 
 
 class Participants(Protocol):

@@ -49,6 +49,13 @@ class ConfigHandler(Protocol):
     def validate(self, changes: list[Change], view: ConfigView) -> None:
         """Raise ProviderError for what YANG can't express. Also called by the <validate> operation; changes nothing."""
 
+    def stage(self, changes: list[Change], view: ConfigView) -> Mapping[str, Any]:
+        """Do what is slow and changes nothing yet, before storage is locked. Raises ProviderError.
+
+        Returns the leaves that the device itself writes into the configuration of this commit: instance path -> value,
+        None to remove the leaf. They are below the changed nodes, and no rule of the schema speaks of them.
+        """
+
     def prepare(self, changes: list[Change], view: ConfigView, transaction: Transaction) -> None:
         """Do all that may fail. What it writes through `transaction` becomes durable together with the configuration;
         everything else that it does must be undone by `abort`. Raises ProviderError."""
@@ -57,14 +64,17 @@ class ConfigHandler(Protocol):
         """The commit is durable: make it effective. Must not fail."""
 
     def abort(self, changes: list[Change]) -> None:
-        """The commit failed after `prepare` of this provider: undo it. Must not fail."""
+        """The commit failed after `stage` or `prepare` of this provider: undo them. Must not fail."""
 
 
 class NoConfigHandler:
-    """Base for handlers that need only some of the four steps."""
+    """Base for handlers that need only some of the steps."""
 
     def validate(self, changes: list[Change], view: ConfigView) -> None:
         return
+
+    def stage(self, changes: list[Change], view: ConfigView) -> Mapping[str, Any]:
+        return {}
 
     def prepare(self, changes: list[Change], view: ConfigView, transaction: Transaction) -> None:
         return

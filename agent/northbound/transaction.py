@@ -1,4 +1,5 @@
-"""A commit on its way through the providers: validate all, prepare all, then apply all or abort those that prepared.
+"""A commit on its way through the providers: validate all, stage all, prepare all, then apply all or abort those that
+have begun.
 
 Turns the changes of two trees into `Change` records for each registered node: a provider that registered for a list
 sees one record for each entry that was created, modified or deleted, with the whole entry before and after.
@@ -7,17 +8,19 @@ sees one record for each entry that was created, modified or deleted, with the w
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from agent.northbound.contract import Change, ConfigHandler, ConfigView
+from agent.northbound.contract import Change, ConfigHandler
 from agent.northbound.registry import Registry
 from agent.storage.database import Transaction
 from agent.yang import paths, python_codec
+from agent.yang.building import leaf_type
 from agent.yang.diff import DataChange
+from agent.yang.edit import EditResult
 from agent.yang.errors import DataError
 from agent.yang.schema import Kind, SchemaNode
-from agent.yang.tree import Inner, InstancePath, Leaf, ListNode, Node, lookup
+from agent.yang.tree import Draft, Inner, InstancePath, Leaf, ListNode, Node, lookup
 
 log = logging.getLogger(__name__)
 
@@ -40,19 +43,27 @@ class TreeConfigView:
 class ProviderCommit:
     """The providers' part in one commit (datastore.participants.PendingCommit)."""
 
-    def __init__(self, work: dict[ConfigHandler, list[Change]], view: ConfigView) -> None:
+    def __init__(self, work: dict[ConfigHandler, list[Change]], new: Inner) -> None:
         self._work = work
-        self._view = view
-        self._prepared: list[ConfigHandler] = []
+        self._new = new
+        self._view = TreeConfigView(new)
+        #: Those that are to be told when the commit fails.
+        self._begun: list[ConfigHandler] = []
 
     def validate(self) -> None:
         for handler, changes in self._work.items():
             handler.validate(changes, self._view)
 
-    def prepare(self, transaction: Transaction) -> None:
+    def stage(self) -> EditResult:
+        written: dict[str, Any] = {}
         for handler, changes in self._work.items():
             # Listed before it starts, so that a handler that fails half-way is told to abort as well.
-            self._prepared.append(handler)
+            self._begun.append(handler)
+            written.update(handler.stage(changes, self._view))
+        return _write_leaves(self._new, written)
+
+    def prepare(self, transaction: Transaction) -> None:
+        for handler, changes in self._work.items():
             handler.prepare(changes, self._view, transaction)
 
     def apply(self) -> None:
@@ -64,12 +75,12 @@ class ProviderCommit:
                 log.exception("%s failed to apply a commit", type(handler).__name__)
 
     def abort(self) -> None:
-        for handler in reversed(self._prepared):
+        for handler in reversed(self._begun):
             try:
                 handler.abort(self._work[handler])
             except Exception:
                 log.exception("%s failed to abort a commit", type(handler).__name__)
-        self._prepared.clear()
+        self._begun.clear()
 
 
 class ProviderParticipants:
@@ -85,7 +96,7 @@ class ProviderParticipants:
             change = _change(instance, lookup(old, instance), lookup(new, instance))
             if change is not None:
                 work.setdefault(handler, []).append(change)
-        return ProviderCommit(work, TreeConfigView(new))
+        return ProviderCommit(work, new)
 
     def rewrite_leaf(self, schema: SchemaNode, text: str) -> str:
         return self._registry.rewrite_leaf(schema, text)
@@ -126,6 +137,26 @@ class ProviderParticipants:
         if self._is_instance(path):
             yield path
         yield from self._below(path, node)
+
+
+def _write_leaves(root: Inner, values: Mapping[str, Any]) -> EditResult:
+    """`root` with these leaves: instance path -> Python value, None for no such leaf."""
+    draft = Draft(root)
+    touched = []
+    for text, value in values.items():
+        path = paths.parse(text, root.schema)
+        schema = path[-1].schema
+        before = lookup(root, path)
+        after = None if value is None else Leaf(schema, leaf_type(schema).from_python(value))
+        if (before.text if isinstance(before, Leaf) else None) == (after.text if after else None):
+            continue
+        touched.append(path)
+        parent = draft.descend(path.parent)
+        if after is None:
+            draft.remove(parent, schema)
+        else:
+            draft.put(parent, after)
+    return EditResult(draft.freeze() if touched else root, tuple(touched))
 
 
 def _when_absent(path: InstancePath) -> Node | None:

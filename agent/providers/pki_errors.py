@@ -10,13 +10,16 @@ from agent.pki import errors as pki
 from agent.providers.refusals import Refusal, Refusals
 from agent.storage import errors as storage
 
-#: Words for parts of a request: "label" and "size" of a key pair, and the attributes of TrustpointConfig.
+#: Words for parts of a request: "label", "type" and "size" of a key pair, "fips" for FIPS mode, and the attributes of
+#: TrustpointConfig.
 PKI_REFUSALS: Final[Refusals] = MappingProxyType(
     {
         pki.InvalidLabelError: Refusal("invalid-value", "invalid-key-label", "label"),
         pki.ReservedLabelError: Refusal("invalid-value", "reserved-key-label", "label"),
         pki.InvalidKeySizeError: Refusal("invalid-value", "invalid-key-size", "size"),
         pki.KeyGenerationNotSupportedError: Refusal("operation-not-supported", "key-not-supported", "size"),
+        pki.NotFipsCompliantError: Refusal("invalid-value", "not-fips-compliant"),
+        pki.KeysNotFipsCompliantError: Refusal("operation-failed", "keys-not-fips-compliant", "fips"),
         pki.TooManyKeysError: Refusal("resource-denied", "too-many-keys"),
         pki.KeyNotFoundError: Refusal("data-missing", "key-not-found", "label"),
         pki.KeyOwnedByConfigurationError: Refusal("access-denied", "key-owned-by-configuration", "label"),

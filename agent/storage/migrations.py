@@ -96,4 +96,15 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
             """,
         ),
     ),
+    Migration(
+        "FIPS mode",
+        (
+            # On when there is a row.
+            """
+            CREATE TABLE fips_mode (
+                only_row    INTEGER PRIMARY KEY CHECK (only_row = 1)
+            )
+            """,
+        ),
+    ),
 )

@@ -81,11 +81,16 @@ class Bench:
         VALIDATOR.validate(new, self.running, changes)
         pending = ProviderParticipants(self.registry).begin(self.running, new, changes)
         pending.validate()
-        with self.database.transaction() as transaction:
-            pending.prepare(transaction)
-            record = CommitRecord("alice", self.clock.now(), 7, "a test", [])
-            self.services.commit_log.append(transaction, record)
-        self.running = new
+        try:
+            staged = pending.stage()
+            with self.database.transaction() as transaction:
+                pending.prepare(transaction)
+                record = CommitRecord("alice", self.clock.now(), 7, "a test", [])
+                self.services.commit_log.append(transaction, record)
+        except BaseException:
+            pending.abort()
+            raise
+        self.running = staged.root
         pending.apply()
 
     def call(self, path, request=None):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from agent.northbound.registry import Registry
 from agent.providers.auditing import audited
+from agent.providers.keys.config import KeysHandler
+from agent.providers.keys.configured import FIPS_MODE, SPECIFYING
 from agent.providers.keys.events import KEY_CHANGED, publish_key_events
 from agent.providers.keys.rpc import KeyRpcs
 from agent.providers.keys.state import KeyState
@@ -15,6 +17,9 @@ def register(registry: Registry, services: Services) -> None:
     state = KeyState(services.key_store)
     services.key_store.listener = publish_key_events(services.bus)
     registry.state("/trustconf-keys:keys/key-pair", state.key_pairs)
+    handler = KeysHandler(services.key_store)
+    for path in (FIPS_MODE, *SPECIFYING):
+        registry.config(path, handler)
     for name, function in (
         ("generate-key-pair", rpcs.generate_key_pair),
         ("zeroize-key-pair", rpcs.zeroize_key_pair),

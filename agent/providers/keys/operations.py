@@ -6,10 +6,13 @@ held meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
+from agent.pki.errors import KeyOwnedByConfigurationError
 from agent.pki.key_store import KeyPair, KeyStore
 from agent.pki.keys import KeyType, KeyUsage
+from agent.providers.keys.log_messages import log_overwriting_refused, log_zeroizing_refused
 from agent.providers.pki_errors import PKI_REFUSALS
 from agent.providers.refusals import refusing
 
@@ -23,12 +26,22 @@ def generate(
     usage: KeyUsage = KeyUsage.GENERAL,
     leaves: Mapping[str, str],
 ) -> KeyPair:
-    """A new key pair. `leaves` names the input leaves that are "label" and "size". Raises ProviderError."""
-    with refusing(PKI_REFUSALS, leaves):
+    """A new key pair. `leaves` names the input leaves that are "type", "label" and "size". Raises ProviderError."""
+    with refusing(PKI_REFUSALS, leaves), _telling(log_overwriting_refused):
         return key_store.generate(key_type, label, size=size, usage=usage)
 
 
 def zeroize(key_store: KeyStore, key_type: KeyType, label: str | None, *, leaves: Mapping[str, str]) -> list[KeyPair]:
     """Delete a key pair, or all of the type for None; what was deleted. Raises ProviderError."""
-    with refusing(PKI_REFUSALS, leaves):
+    with refusing(PKI_REFUSALS, leaves), _telling(log_zeroizing_refused):
         return key_store.zeroize(key_type, label)
+
+
+@contextmanager
+def _telling(log_refusal: Callable[[], None]) -> Iterator[None]:
+    """Logs when the block is refused a key pair of the configuration."""
+    try:
+        yield
+    except KeyOwnedByConfigurationError:
+        log_refusal()
+        raise

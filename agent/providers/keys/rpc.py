@@ -11,7 +11,7 @@ from agent.pki.keys import KeyUsage
 from agent.providers.keys.operations import generate, zeroize
 from agent.providers.keys.vocabulary import KEY_TYPES, key_facts, key_name
 
-_LEAVES: Final = MappingProxyType({"label": "label", "size": "size"})
+_LEAVES: Final = MappingProxyType({"type": "type", "label": "label", "size": "size"})
 
 
 class KeyRpcs:
