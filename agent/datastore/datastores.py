@@ -68,11 +68,11 @@ class Datastores:
         self._clock = clock
         self._mutex = threading.RLock()
         self._locks = Locks()
-        self._running, self.last_commit_id = load_running(schema, commit_log)
+        self._running, self.last_commit_id, uncovered = load_running(schema, commit_log)
         self._candidate = self._running
-        #: Where the candidate may differ from running; None: anywhere.
-        self._touched: set[InstancePath] | None = set()
-        self._checkpointer = Checkpointer(commit_log)
+        #: Where the candidate may differ from running, in the order of the edits; None: anywhere.
+        self._touched: dict[InstancePath, None] | None = {}
+        self._checkpointer = Checkpointer(commit_log, uncovered)
 
     @property
     def running(self) -> Inner:
@@ -121,12 +121,12 @@ class Datastores:
         """copy-config (RFC 6241 section 7.3): `target` becomes what `source` is, whole."""
         with self._mutex:
             self._require_access(target, caller)
-            result = EditResult(self.tree(source), ()) if isinstance(source, str) else self._parse(source)
+            root = self.tree(source) if isinstance(source, str) else self._parse(source).root
             if target == CANDIDATE:
-                self._candidate = result.root
-                self._touched = None
+                self._candidate = root
+                self._touched = {} if root is self._running else None
             else:
-                self._commit(result.root, None, caller, comment=None)
+                self._commit(root, self._touched if source == CANDIDATE else None, caller, comment=None)
 
     def delete(self, target: str) -> None:
         """delete-config (RFC 6241 section 7.4). Always refused: running can't be deleted and there is no startup."""
@@ -169,9 +169,12 @@ class Datastores:
             self._locks.acquire(target, caller.session_id, self._clock.now())
 
     def unlock(self, target: str, *, caller: Caller) -> None:
+        """unlock (RFC 6241 section 7.6). Uncommitted changes go with the candidate's lock (section 8.3.5.2)."""
         with self._mutex:
             self.tree(target)
             self._locks.release(target, caller.session_id)
+            if target == CANDIDATE:
+                self._reset_candidate()
 
     def release(self, session_id: int) -> None:
         """A session has ended: its locks go, and with the candidate's lock the uncommitted changes (8.3.5.2)."""
@@ -196,7 +199,7 @@ class Datastores:
         self, target: str, result: EditResult, caller: Caller, test_option: str | None, comment: str | None
     ) -> None:
         if target == CANDIDATE:
-            touched = None if self._touched is None else self._touched | set(result.touched)
+            touched = None if self._touched is None else self._touched | dict.fromkeys(result.touched)
             if test_option in ("test-then-set", "test-only"):
                 self._validate(result.root, touched)
             if test_option != "test-only":
@@ -249,19 +252,19 @@ class Datastores:
         return Commit(commit_id, tuple(changes))
 
     def _publish(self, new: Inner, changes: list[DataChange], commit_id: int) -> None:
-        clean = self._touched is not None and not self._touched
+        is_candidate_clean = self._touched == {} or self._candidate is new
         self._running = new
         self.last_commit_id = commit_id
-        if clean:
-            self._candidate = new
+        if is_candidate_clean:
+            self._reset_candidate()
         elif self._touched is not None:
             # A candidate with changes of its own stays as it is, and now also differs where running has moved.
-            self._touched |= {change.path for change in changes}
+            self._touched |= dict.fromkeys(change.path for change in changes)
         self._checkpointer.committed(commit_id, new)
 
     def _reset_candidate(self) -> None:
         self._candidate = self._running
-        self._touched = set()
+        self._touched = {}
 
     def _candidate_differs(self) -> bool:
         return bool(diff(self._running, self._candidate, self._touched))

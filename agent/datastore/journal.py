@@ -21,28 +21,35 @@ log = logging.getLogger(__name__)
 COMMITS_PER_CHECKPOINT: Final = 64
 
 
-def load_running(schema: Schema, commit_log: CommitLog) -> tuple[Inner, int]:
-    """The running tree and the id of its last commit (0: nothing has ever been committed)."""
+def load_running(schema: Schema, commit_log: CommitLog) -> tuple[Inner, int, int]:
+    """The running tree, the id of its last commit (0: nothing has ever been committed), and how many commits no
+    checkpoint covers yet."""
     checkpoint = commit_log.latest_checkpoint()
     if checkpoint is None:
         root, last = empty_root(schema.root), 0
     else:
         last, tree = checkpoint
         root = json_codec.decode(tree, schema.root)
+    uncovered = 0
     for commit_id, record in commit_log.since(last):
         root = diff.apply_journal(root, record.diff)
         last = commit_id
-    return root, last
+        uncovered += 1
+    return root, last, uncovered
 
 
 class Checkpointer:
-    """Writes checkpoints on a thread of its own; `due` is cheap and never waits."""
+    """Writes checkpoints on a thread of its own; `committed` is cheap and never waits.
 
-    def __init__(self, commit_log: CommitLog) -> None:
+    `uncovered` counts the commits since the last checkpoint, those before the start included: however short an agent
+    lives between restarts, the journal that a start reads stays short.
+    """
+
+    def __init__(self, commit_log: CommitLog, uncovered: int) -> None:
         self._commit_log = commit_log
         self._condition = threading.Condition()
         self._pending: tuple[int, Inner] | None = None
-        self._since_last = 0
+        self._uncovered = uncovered
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="checkpointer", daemon=True)
         self._thread.start()
@@ -50,13 +57,14 @@ class Checkpointer:
     def committed(self, commit_id: int, root: Inner) -> None:
         """Tell of a commit; a checkpoint of `root` follows when enough of them have come together."""
         with self._condition:
-            self._since_last += 1
-            if self._since_last >= COMMITS_PER_CHECKPOINT:
-                self._since_last = 0
+            self._uncovered += 1
+            if self._uncovered >= COMMITS_PER_CHECKPOINT:
+                self._uncovered = 0
                 self._pending = (commit_id, root)
                 self._condition.notify()
 
     def stop(self) -> None:
+        """Write what is due, and end; a storage that takes longer than a second is not waited for."""
         with self._condition:
             self._stopped = True
             self._condition.notify()
@@ -66,9 +74,8 @@ class Checkpointer:
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._pending is not None or self._stopped)
-                if self._stopped:
+                if self._pending is None:
                     return
-                assert self._pending is not None
                 commit_id, root = self._pending
                 self._pending = None
             try:
