@@ -47,7 +47,10 @@ class ChannelStream:
         # Slices of a packet's size: paramiko would copy the rest of a large answer for every packet.
         offset = 0
         while offset < len(data):
-            sent = self._channel.send(data[offset : offset + _SLICE])
+            try:
+                sent = self._channel.send(data[offset : offset + _SLICE])
+            except (EOFError, paramiko.SSHException) as error:
+                raise BrokenPipeError("the connection was cut") from error
             if sent == 0:
                 raise BrokenPipeError("the channel was closed")
             offset += sent
@@ -92,4 +95,6 @@ class SocketStream:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        # Closing alone would leave another thread that is writing to a peer that doesn't read waiting in its write.
+        self.abort()
         self._socket.close()

@@ -7,8 +7,10 @@ import os
 import socket
 import stat
 import struct
+import threading
 from datetime import timedelta
 
+import paramiko
 import pytest
 
 from agent.clock import SystemClock
@@ -22,6 +24,7 @@ from agent.transport.control_client import (
 )
 from agent.transport.control_socket import ControlSocket
 from agent.transport.deadlines import Deadlines
+from agent.transport.streams import ChannelStream
 from tests.transport.rig import EOM, HELLO, EchoCore, EchoShell, eventually, read_message
 
 
@@ -141,3 +144,41 @@ def test_who_says_nothing_is_cut(serve, manual_clock):
         deadlines.run_due()
         assert connection.recv(10) == b""
     assert eventually(lambda: not server._connections)
+
+
+def test_who_writes_to_a_session_that_ends_is_woken(serve):
+    """A notification for a client that reads nothing is under way when its session is closed."""
+    path, core, *_ = serve()
+    with open_netconf(path) as connection:
+        read_message(connection)
+        (session,) = core.opened
+        failures = []
+
+        def notify():
+            try:
+                session.send(b"x" * 10_000_000)
+            except OSError as error:
+                failures.append(error)
+
+        writer = threading.Thread(target=notify, daemon=True)
+        writer.start()
+        assert connection.recv(1, socket.MSG_PEEK) == b"x"  # it writes, and can't end
+        session.close()
+        writer.join(timeout=10)
+        assert failures
+
+
+def test_a_cut_ssh_connection_is_an_os_error_for_who_sends():
+    class Cut:
+        def __init__(self, error):
+            self.error = error
+
+        def settimeout(self, seconds):
+            pass
+
+        def send(self, data):
+            raise self.error
+
+    for error in (EOFError(), paramiko.SSHException("cut"), ConnectionResetError()):
+        with pytest.raises(ConnectionError):
+            ChannelStream(Cut(error), lambda: None, 1.0).sendall(b"x")
