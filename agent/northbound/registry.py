@@ -35,7 +35,11 @@ class Registry:
         self.notifications: set[SchemaNode] = set()
 
     def config(self, path: str, handler: ConfigHandler) -> None:
-        """`handler` takes part in every commit that changes the container at `path` or an entry of the list there."""
+        """`handler` takes part in every commit that changes the container at `path` or an entry of the list there.
+
+        It is given the whole node before and after: register for a list itself, not for a container with lists in it,
+        and a commit costs as much as the entries that it changes.
+        """
         self._at(path, self.config_handlers, handler)
 
     def state(self, path: str, function: StateFunction) -> None:

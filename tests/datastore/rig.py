@@ -57,9 +57,15 @@ class Recorder(NoConfigHandler):
         self.journal = journal
         self.fail_at = None
         self.error = RuntimeError("no")
+        #: Leaves that it writes into the configuration of a commit: path -> value.
+        self.writes = {}
 
     def validate(self, changes, view):
         self.note("validate", changes)
+
+    def stage(self, changes, view):
+        self.note("stage", changes)
+        return self.writes
 
     def prepare(self, changes, view, transaction):
         transaction.execute("CREATE TABLE IF NOT EXISTS prepared (name TEXT)")

@@ -19,11 +19,14 @@ def filled(rig):
     return rig
 
 
-def test_a_commit_validates_all_then_prepares_all_then_applies_all(filled):
+STEPS = ("validate", "stage", "prepare", "apply")
+
+
+def test_each_step_of_a_commit_is_done_by_all_before_the_next_one(filled):
     commit = filled.commit(comment="because")
     assert filled.running == filled.candidate == AFTER
     # The providers in the order in which the changes meet them: the device is above its ports.
-    assert filled.steps == [(name, step) for step in ("validate", "prepare", "apply") for name in ("device", "ports")]
+    assert filled.steps == [(name, step) for step in STEPS for name in ("device", "ports")]
     assert isinstance(commit, Commit)
     assert [(str(change.path), change.operation) for change in commit.changes] == [
         ("/test-device:device/port[name='a']/speed", "modify"),
@@ -36,7 +39,7 @@ def test_a_commit_validates_all_then_prepares_all_then_applies_all(filled):
 
 
 @pytest.mark.parametrize("provider", ["device", "ports"])
-@pytest.mark.parametrize("step", ["validate", "prepare"])
+@pytest.mark.parametrize("step", STEPS[:-1])
 @pytest.mark.parametrize("error", [ProviderError("resource-denied", "No."), RuntimeError("a fault")])
 def test_a_provider_that_fails_leaves_nothing_behind(filled, provider, step, error):
     failing = getattr(filled, provider)
@@ -59,17 +62,24 @@ def test_a_provider_that_fails_leaves_nothing_behind(filled, provider, step, err
 
 
 @pytest.mark.parametrize(
-    ("failing", "aborted"),
-    [("device", {("device", "abort")}), ("ports", {("device", "abort"), ("ports", "abort")})],
+    ("failing", "step", "aborted"),
+    [
+        ("device", "validate", []),
+        ("ports", "validate", []),
+        ("device", "stage", ["device"]),
+        ("ports", "stage", ["ports", "device"]),
+        ("device", "prepare", ["ports", "device"]),
+        ("ports", "prepare", ["ports", "device"]),
+    ],
 )
-def test_those_who_began_to_prepare_are_told_to_abort(filled, failing, aborted):
-    getattr(filled, failing).fail_at = "prepare"
+def test_those_who_have_begun_are_told_to_abort_the_last_one_first(filled, failing, step, aborted):
+    getattr(filled, failing).fail_at = step
     with pytest.raises(RuntimeError):
         filled.commit()
-    assert aborted <= set(filled.steps)
+    assert [name for name, told in filled.steps if told == "abort"] == aborted
 
 
-def test_providers_abort_in_the_opposite_order_and_one_that_fails_there_keeps_nobody_from_it(filled):
+def test_who_fails_to_abort_keeps_nobody_from_it(filled):
     filled.log.broken = True
     filled.ports.fail_at = "abort"
     with pytest.raises(OSError, match="disk full"):
@@ -141,3 +151,43 @@ def test_passwords_enter_both_datastores_rewritten(rig):
     assert rig.running == {"password": "hash of t"}
     rig.datastores.copy(config("<password>u</password>"), "running", caller=ADA)
     assert rig.running == {"password": "hash of u"}
+
+
+class TestLeavesOfTheDevice:
+    """A provider may write leaves of its own into the configuration of a commit."""
+
+    SPEED = "/test-device:device/port[name='a']/speed"
+    MARK = "/test-device:device/presence/note"
+
+    def test_are_part_of_the_commit(self, filled):
+        filled.ports.writes = {self.SPEED: 77, self.MARK: "made"}
+        commit = filled.commit()
+        expected = {"port": [{"name": "a", "speed": 77}, {"name": "b"}], "tag": ["x"], "presence": {"note": "made"}}
+        assert filled.running == filled.candidate == expected
+        changed = {str(change.path): change.operation for change in commit.changes}
+        assert changed[self.SPEED] == "modify"
+        assert changed["/test-device:device/presence"] == "create"
+        filled.restart()
+        assert filled.running == expected
+
+    def test_can_be_removed(self, filled):
+        filled.ports.writes = {self.SPEED: None, self.MARK: None}
+        filled.commit()
+        assert filled.running["port"] == [{"name": "a"}, {"name": "b"}]
+
+    def test_that_undo_the_only_change_leave_nothing_to_commit(self, rig):
+        rig.put(speed("a", 1))
+        last = rig.datastores.last_commit_id
+        rig.ports.writes = {self.SPEED: 1}
+        rig.edit(speed("a", 2))
+        assert rig.commit() is None
+        assert rig.running == rig.candidate == BEFORE
+        assert rig.datastores.last_commit_id == last
+        assert rig.steps[-2:] == [("ports", "abort"), ("device", "abort")]
+
+    def test_are_gone_with_a_commit_that_fails(self, filled):
+        filled.ports.writes = {self.SPEED: 77}
+        filled.log.broken = True
+        with pytest.raises(OSError, match="disk full"):
+            filled.commit()
+        assert (filled.running, filled.candidate) == (BEFORE, AFTER)
