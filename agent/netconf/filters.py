@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
+from math import prod
+from typing import Final
 
 from lxml import etree
 
@@ -19,6 +21,10 @@ from agent.yang.schema import Kind, Schema, SchemaNode
 from agent.yang.selection import Selection
 from agent.yang.types import TypeViolation
 
+#: In how many ways the content matches of one element may be read: a name without namespace can stand for nodes of
+#: several modules, and the ways multiply.
+MAX_READINGS: Final = 1000
+
 _VALUES = frozenset({Kind.LEAF, Kind.LEAF_LIST})
 _OPAQUE = frozenset({Kind.ANYDATA, Kind.ANYXML})
 
@@ -26,7 +32,7 @@ _OPAQUE = frozenset({Kind.ANYDATA, Kind.ANYXML})
 def compile_filter(element: etree._Element, schema: Schema, max_nodes: int) -> tuple[Selection, ...]:
     """The selections of data that the children of a <filter> element make; () selects nothing.
 
-    Raises RequestError when the filter has more than `max_nodes` elements.
+    Raises RequestError when the filter has more than `max_nodes` elements, or names that can mean too much.
     """
     _check_size(element, max_nodes)
     return _united(
@@ -95,6 +101,13 @@ def _compile_siblings(element: etree._Element, node: SchemaNode) -> list[Selecti
         else:
             only_matches = False
             wanted += _compile(child, candidates)
+    alternatives = [list(found) for found in dict.fromkeys(map(tuple, alternatives))]
+    if prod(map(len, alternatives)) > MAX_READINGS:
+        raise RequestError(
+            RpcError(
+                "too-big", f"The names in {node.name} can mean too much: give them with their namespaces.", "protocol"
+            )
+        )
     return [
         selection
         for matches in product(*alternatives)

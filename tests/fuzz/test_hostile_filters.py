@@ -3,7 +3,11 @@
 from xml.sax.saxutils import quoteattr
 
 import pytest
+from lxml import etree
 
+from agent.netconf.errors import RequestError
+from agent.netconf.filters import compile_filter
+from agent.yang.compiler import compile_schema
 from tests.netconf.models import EX
 from tests.netconf.rig import Rig, edit, get_config, users
 
@@ -57,3 +61,27 @@ def test_patterns_of_clients_are_never_matched(client, expression):
     error = client.error(xpath(expression))
     assert error.tag == "invalid-value"
     assert "re-match() can't be used in filters" in error.message
+
+
+def ambiguous_schema(folder):
+    """A container in which each of the names a..l stands for a leaf of either module."""
+    names = "abcdefghijkl"
+    leaves = " ".join(f"leaf {name} {{ type string; }}" for name in names)
+    (folder / "one.yang").write_text(f"module one {{ namespace urn:one; prefix o; container c {{ {leaves} }} }}")
+    (folder / "two.yang").write_text(
+        f"module two {{ namespace urn:two; prefix t; import one {{ prefix o; }} augment /o:c {{ {leaves} }} }}"
+    )
+    return compile_schema(("one", "two"), [folder])
+
+
+def test_names_that_can_mean_much_do_not_multiply(tmp_path):
+    schema = ambiguous_schema(tmp_path)
+
+    def compiled(content):
+        return compile_filter(etree.fromstring(f"<filter><c>{content}</c></filter>"), schema, 10_000)
+
+    assert len(compiled("<a>1</a>" * 1000)) == 2
+    assert len(compiled("<a>1</a><b>1</b>")) == 4
+    with pytest.raises(RequestError) as refusal:
+        compiled("".join(f"<{name}>1</{name}>" for name in "abcdefghijkl"))
+    assert refusal.value.errors[0].tag == "too-big"
