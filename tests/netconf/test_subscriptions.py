@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from agent.netconf.limits import Limits
-from agent.netconf.namespaces import NOTIFICATION, base
+from agent.netconf.namespaces import BASE, NOTIFICATION, base
 from tests.netconf.models import EX
 from tests.netconf.rig import Rig, get_config, subtree
 
@@ -23,7 +23,11 @@ def deliver(*clients):
         client.session.subscription.deliver()
 
 
-@pytest.mark.parametrize("inside", ["", "<stream>NETCONF</stream>"])
+@pytest.mark.parametrize(
+    "inside",
+    ["", "<stream>NETCONF</stream>", f'<filter xmlns="{BASE}" type="subtree"><alarm xmlns="{EX}"/></filter>'],
+    ids=["", "stream", "a filter in the base namespace"],
+)
 def test_a_subscriber_gets_events_with_time_and_content(rig, client, inside):
     client.ok(subscribe(inside))
     rig.publish("fire", 3)

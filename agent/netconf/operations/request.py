@@ -42,10 +42,11 @@ _OFTEN_UNQUALIFIED: Final = frozenset({"config", "filter"})
 class Parameters:
     """The child elements of an operation or of one of its parameters, by local name.
 
-    An element may stand once, in the namespace of `parent`. What is not in `known` is refused.
+    An element may stand once, in the namespace of `parent`; those in `base_too` also in the base namespace, where many
+    clients write them. What is not in `known` is refused.
     """
 
-    def __init__(self, parent: etree._Element, known: Collection[str]) -> None:
+    def __init__(self, parent: etree._Element, known: Collection[str], base_too: Collection[str] = ()) -> None:
         self._parent = local_name(parent.tag)
         self._found: dict[str, etree._Element] = {}
         namespaces = {namespace_of(parent.tag)}
@@ -54,7 +55,9 @@ class Parameters:
         for child in parent:
             name = local_name(child.tag)
             namespace = namespace_of(child.tag)
-            if namespace not in namespaces and (namespace or name not in _OFTEN_UNQUALIFIED):
+            if namespace not in namespaces and not (
+                (not namespace and name in _OFTEN_UNQUALIFIED) or (namespace == BASE and name in base_too)
+            ):
                 raise RequestError(_foreign(child))
             if name not in known:
                 raise RequestError(

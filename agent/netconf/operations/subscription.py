@@ -6,11 +6,11 @@ from typing import Final
 
 from lxml import etree
 
-from agent.netconf.errors import RequestError, RpcError, bad_attribute, bad_element
+from agent.netconf.errors import RequestError, RpcError
 from agent.netconf.event_filters import EventFilter, subtree_event_filter, xpath_event_filter
 from agent.netconf.messages import OK, Reply
 from agent.netconf.operations.request import Parameters, Request, missing, not_supported
-from agent.netconf.operations.retrieval import filter_attribute, xpath_of
+from agent.netconf.operations.retrieval import filter_type, xpath_of
 from agent.netconf.subscriptions import Subscription
 
 #: The only stream there is, as RFC 5277 prescribes it.
@@ -19,7 +19,8 @@ STREAM: Final = "NETCONF"
 
 def create_subscription(request: Request) -> Reply:
     """Events flow from the moment of the reply, and after it. One subscription a session."""
-    parameters = Parameters(request.operation, ("stream", "filter", "startTime", "stopTime"))
+    # ncclient and others write the filter as that of <get>.
+    parameters = Parameters(request.operation, ("stream", "filter", "startTime", "stopTime"), base_too=("filter",))
     stream = parameters.text("stream")
     if stream is not None and stream != STREAM:
         raise RequestError(RpcError("invalid-value", f"There is no stream of that name; use {STREAM}."))
@@ -42,16 +43,7 @@ def create_subscription(request: Request) -> Reply:
 
 def _event_filter(request: Request, element: etree._Element) -> EventFilter:
     services = request.services
-    kind = filter_attribute(element, "type") or "subtree"
-    if kind == "subtree":
+    if filter_type(element) == "subtree":
         return subtree_event_filter(element, services.schema, services.limits.filter_nodes)
-    if kind == "xpath":
-        text, nsmap = xpath_of(element)
-        return xpath_event_filter(text, nsmap, services.schema)
-    raise RequestError(
-        RpcError(
-            "bad-attribute",
-            "The type of a filter must be subtree or xpath.",
-            info=(bad_attribute("type"), bad_element("filter")),
-        )
-    )
+    text, nsmap = xpath_of(element)
+    return xpath_event_filter(text, nsmap, services.schema)
