@@ -3,7 +3,8 @@
 This room knows sockets, threads, SSH and who may log in. What serves knows neither XML nor YANG nor the PKI:
 the protocol core is given as a `SessionFactory`, the shell as a `CommandRunner` (services.py).
 
-    listener.py        accepts connections, nothing else
+    accepting.py       the loop of accepting, which must never end before its time
+    listener.py        admits SSH connections, nothing else
     ssh_server.py      one SSH connection: paramiko's ServerInterface
     netconf_channel.py one NETCONF session on any byte stream
     exec_channel.py    one shell command on an SSH exec channel

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from agent.caller import Caller
 from agent.clock import Clock
+from agent.transport.accepting import accept_until
 from agent.transport.authentication import ADMINISTRATORS
 from agent.transport.control_protocol import (
     MAX_REQUEST_BYTES,
@@ -102,15 +103,7 @@ class ControlSocket:
             self._changed.wait_for(lambda: not self._connections, timeout=STOP_SECONDS)
 
     def _accept(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                connection, _ = self._socket.accept()
-            except OSError as error:
-                if self._stopping.is_set():
-                    return
-                log.error("accepting a local connection failed: %s", error.strerror)
-                self._stopping.wait(0.1)
-                continue
+        for connection, _ in accept_until(self._socket, self._stopping):
             with self._changed:
                 admitted = _is_ours(connection) and len(self._connections) < MAX_CONNECTIONS
                 if admitted:
@@ -119,7 +112,11 @@ class ControlSocket:
                 log.warning("a local connection was refused")
                 connection.close()
                 continue
-            threading.Thread(target=self._serve, args=(connection,), name="control", daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(connection,), name="control", daemon=True).start()
+            except RuntimeError:
+                log.error("a local connection was refused: no thread can be started")
+                self._forget(connection)
 
     def _serve(self, connection: socket.socket) -> None:
         caller = Caller(user=LOCAL_USER, source="local", groups=(ADMINISTRATORS,))
@@ -143,10 +140,13 @@ class ControlSocket:
             log.exception("a local connection ended by an error of the agent")
         finally:
             limit.cancel()
-            with self._changed:
-                connection.close()
-                self._connections.discard(connection)
-                self._changed.notify_all()
+            self._forget(connection)
+
+    def _forget(self, connection: socket.socket) -> None:
+        with self._changed:
+            connection.close()
+            self._connections.discard(connection)
+            self._changed.notify_all()
 
     def _serve_netconf(self, stream: SocketStream, caller: Caller) -> None:
         NetconfChannel(

@@ -15,6 +15,7 @@ from dataclasses import replace
 import paramiko
 
 from agent.clock import Clock
+from agent.transport.accepting import accept_until
 from agent.transport.authentication import Authenticator
 from agent.transport.deadlines import Deadlines
 from agent.transport.limits import Slots, TokenBucket, TransportLimits
@@ -111,16 +112,7 @@ class SshListener:
         self.deadlines.stop()
 
     def _accept(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                connection, address = self._socket.accept()
-            except OSError as error:
-                if self._stopping.is_set():
-                    return
-                # Out of descriptors, most likely: the backlog keeps the client, others may end meanwhile.
-                log.error("accepting a connection failed: %s", error.strerror)
-                self._stopping.wait(0.1)
-                continue
+        for connection, address in accept_until(self._socket, self._stopping):
             self._admit(connection, str(address[0]))
 
     def _admit(self, connection: socket.socket, source: str) -> None:

@@ -76,7 +76,7 @@ class TestGetConfig:
         ("operation", "tag", "bad"),
         [
             ("<get-config/>", "missing-element", "source"),
-            ("<get-config><source/></get-config>", "missing-element", "a datastore"),
+            ("<get-config><source/></get-config>", "missing-element", "source"),
             (get_config("nowhere"), "unknown-element", "nowhere"),
             ("<get-config><source><running/><candidate/></source></get-config>", "bad-element", "candidate"),
         ],

@@ -182,3 +182,16 @@ def test_a_cut_ssh_connection_is_an_os_error_for_who_sends():
     for error in (EOFError(), paramiko.SSHException("cut"), ConnectionResetError()):
         with pytest.raises(ConnectionError):
             ChannelStream(Cut(error), lambda: None, 1.0).sendall(b"x")
+
+
+def test_without_threads_a_connection_is_refused_and_the_next_is_served(serve, monkeypatch):
+    path, *_ = serve()
+
+    def no_thread(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        with connect(path) as connection:
+            assert connection.recv(1) == b""
+    assert run_command(path, "show version").status == 0

@@ -45,16 +45,7 @@ def get_config(request: Request) -> Reply:
 def _filtered(request: Request, element: etree._Element | None, tree: TreeSource) -> Reply:
     if element is None:
         return data_reply(encode(tree(None)))
-    read = _FILTER_TYPES.get(filter_attribute(element, "type") or "subtree")
-    if read is None:
-        raise RequestError(
-            RpcError(
-                "bad-attribute",
-                "The type of a filter must be subtree or xpath.",
-                info=(bad_attribute("type"), bad_element("filter")),
-            )
-        )
-    return data_reply(encode(read(request, element, tree)))
+    return data_reply(encode(_FILTER_TYPES[filter_type(element)](request, element, tree)))
 
 
 def _by_subtree(request: Request, element: etree._Element, tree: TreeSource) -> Inner:
@@ -78,14 +69,28 @@ _FILTER_TYPES: dict[str, Callable[[Request, etree._Element, TreeSource], Inner]]
 }
 
 
-def filter_attribute(element: etree._Element, name: str) -> str | None:
+def filter_type(element: etree._Element) -> str:
+    """ "subtree" or "xpath". Raises RequestError (bad-attribute) for any other type."""
+    kind = _filter_attribute(element, "type") or "subtree"
+    if kind not in _FILTER_TYPES:
+        raise RequestError(
+            RpcError(
+                "bad-attribute",
+                "The type of a filter must be subtree or xpath.",
+                info=(bad_attribute("type"), bad_element("filter")),
+            )
+        )
+    return kind
+
+
+def _filter_attribute(element: etree._Element, name: str) -> str | None:
     """An attribute of <filter>, which some clients qualify with the base namespace."""
     return element.get(name, element.get(base(name)))
 
 
 def xpath_of(element: etree._Element) -> tuple[str, dict[str, str]]:
     """The expression of an xpath filter with the prefixes in scope. Raises RequestError (missing-attribute)."""
-    text = filter_attribute(element, "select")
+    text = _filter_attribute(element, "select")
     if text is None:
         raise RequestError(
             RpcError(
