@@ -1,6 +1,6 @@
 """Data trees to XML text, directly: no element objects in between.
 
-A namespace is declared as the default where it changes from parent to child; the namespaces that a value names
+A namespace is declared as the default where it changes from parent to child; the other namespaces that a value names
 (identityref, instance-identifier) are declared as prefixes on its own element. So the text below a list entry depends
 on the entry alone, and is kept with it: reading an unchanged list again costs a join of ready text.
 """
@@ -139,13 +139,19 @@ def _write_leaf(schema: SchemaNode, text: str, namespace: str | None, out: list[
 
 
 def _write_prefixed_leaf(schema: SchemaNode, text: str, tags: _Tags, same: bool, out: list[str]) -> None:
+    assert schema.type is not None
+    module, _, name = text.partition(":")
+    if schema.type.base == "identityref" and module == schema.module.name:
+        # The default namespace is the identity's (RFC 7950 section 9.10.3). A prefix for the same namespace would get
+        # lost in clients: libxml2 drops its declaration when they put what they have read into a request.
+        out += (tags.start if same else tags.start_declared, name, tags.end)
+        return
     declared: dict[str, str] = {}
     modules = {module.name: module for module in known_modules(schema).values()}
 
     def prefix_for(name: str) -> str:
         return bind_prefix(declared, modules[name])
 
-    assert schema.type is not None
     lexical = schema.type.to_xml(text, prefix_for)
     out.append((tags.start if same else tags.start_declared)[:-1])
     out += (f' xmlns:{prefix}="{escape_attribute(namespace)}"' for prefix, namespace in declared.items())

@@ -108,6 +108,15 @@ def test_values_declare_their_prefixes_on_their_own_element():
     assert f'<where xmlns:cb="{BASE}" xmlns:cb2="{escaped}">/cb:top/cb2:added</where>' in text
 
 
+def test_an_identity_of_the_leafs_own_module_survives_a_client_that_moves_elements():
+    text = xml_codec.encode(top("<pet>cb:dog</pet>")).decode()
+    assert "<pet>dog</pet>" in text
+    request = etree.Element("request")
+    request.append(etree.fromstring(f"<data>{text}</data>"))
+    config_again = etree.fromstring(etree.tostring(request))[0]
+    assert xml_codec.encode(xml_codec.decode(config_again, ROOT)).decode() == text
+
+
 def test_the_node_itself_can_be_written():
     notification = codec_schema().find("/codec-base:happened")
     node = Inner(notification, {notification.child("what"): Leaf(notification.child("what"), "it")})
