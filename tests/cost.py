@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 
-def steps(function: Callable[[], object]) -> int:
+def count_steps(function: Callable[[], object]) -> int:
     """How many bytecodes of Python the current thread executes in `function`.
 
     Loops, comprehensions and recursion all count. What C code does in one call counts as one step: copying a

@@ -7,7 +7,7 @@ import pytest
 from agent.clock import SystemClock
 from agent.core import Core
 from agent.storage.state_folder import StateFolder
-from tests.cost import steps
+from tests.cost import count_steps
 from tests.netconf.rig import Client, edit, get_config, subtree
 
 FEW, MANY = 10, 10_000
@@ -60,7 +60,7 @@ class Agent:
         """Steps of `action(round)` once everything that is remembered has been."""
         for number in range(2):
             action(number)
-        return steps(lambda: action(2))
+        return count_steps(lambda: action(2))
 
     def log_bytes(self, action):
         """What SQLite writes for `action`."""
@@ -84,7 +84,7 @@ def agents(tmp_path_factory):
 
 
 def test_steps_are_counted():
-    few, many = (steps(lambda count=count: [number + 1 for number in range(count)]) for count in (100, 1000))
+    few, many = (count_steps(lambda count=count: [number + 1 for number in range(count)]) for count in (100, 1000))
     assert 9 * few < many < 10 * few
 
 
@@ -138,7 +138,7 @@ def test_one_entry_is_found_with_the_same_work(agents, operation, wanted):
 
 def test_what_was_read_before_and_has_not_changed_is_not_written_anew(agents):
     _, many = agents
-    first = steps(lambda: many.client.rpc(get_config()))
+    first = count_steps(lambda: many.client.rpc(get_config()))
     many.commit_one_leaf("after the first reading")
-    again = steps(lambda: many.client.rpc(get_config()))
+    again = count_steps(lambda: many.client.rpc(get_config()))
     assert again < first / 3

@@ -244,9 +244,7 @@ def test_this_machine_live_recorded_and_replayed(tmp_path):
     def asked(host):
         return json.loads(collect(DossierRequest(GUIDE), sources(host, COMMITS)))
 
-    started = time.monotonic()
     live = asked(recorder)
-    assert time.monotonic() - started < 10
     assert live["packages"]["result-code"] == live["reboot-history"]["result-code"] == "Success"
     assert live["license-udi"]["result-code"] == "Success"
     assert f"{os.uname().release}\n" in live["version"]["version"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from datetime import timedelta
 
 import paramiko
@@ -188,12 +187,11 @@ class TestAuthenticator:
         assert all(hash.startswith(f"$6$rounds={authentication.PASSWORD_ROUNDS}$") for _, hash in compared)
 
     def test_the_hash_of_nobody_costs_what_others_cost(self, password_hash):
-        begin = time.process_time()
-        verify_password("x", password_hash)
-        between = time.process_time()
-        verify_password("x", authentication._NO_PASSWORD)
-        end = time.process_time()
-        assert 0.4 < (end - between) / (between - begin) < 2.5
+        def cost(hash):
+            return hash.split("$")[1:3]
+
+        assert cost(authentication._NO_PASSWORD) == cost(password_hash)
+        assert not verify_password("x", authentication._NO_PASSWORD)
 
     def test_a_source_with_many_wrong_passwords_is_not_looked_at(self, manual_clock, monkeypatch):
         monkeypatch.setattr(authentication, "verify_password", lambda text, hash: text == "right")

@@ -1,7 +1,5 @@
 """The compiler on the standard modules that are installed, and on our own; libyang is asked where it can be."""
 
-import time
-
 import pytest
 
 from agent.yang.compiler import compile_schema
@@ -86,13 +84,10 @@ def test_our_own_modules_compile():
     assert all(compiled.modules[name].implemented for name in names)
 
 
-def test_forty_modules_compile_in_well_under_the_time_of_a_start():
+def test_forty_modules_compile_together():
     names = sorted(name for name in installed() if name != "ietf-ipv6-router-advertisements")[:40]
-    started = time.perf_counter()
     compiled = compile_schema(names, default_search_path())
     assert len(compiled.modules) >= len(names)
-    # About half a second on the slowest machine that we build on; a start may take three in all.
-    assert time.perf_counter() - started < 3
 
 
 LEXICAL = {
