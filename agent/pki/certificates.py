@@ -100,6 +100,11 @@ def _key_usage(certificate: x509.Certificate) -> tuple[str, ...]:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return ()
+    return key_usage_names(usage)
+
+
+def key_usage_names(usage: x509.KeyUsage) -> tuple[str, ...]:
+    """The usages by their names in RFC 5280, in the order of the bits."""
     return tuple(name for attribute, name in _KEY_USAGE_NAMES.items() if getattr(usage, attribute))
 
 

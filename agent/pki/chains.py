@@ -35,7 +35,7 @@ from agent.pki.signatures import WeakSignatureError, check_digest, is_signed_by
 #: One root and seven subordinate CAs.
 MAX_TIERS: Final = 8
 #: Characters of a name that are shown; strangers write names.
-_NAME_SHOWN: Final = 256
+_TEXT_SHOWN: Final = 256
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 _Read = TypeVar("_Read")
@@ -147,17 +147,22 @@ def extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extensi
 
 def subject_of(certificate: x509.Certificate) -> str:
     """The subject for a person to read, in printable characters only. Raises UnreadableCertificateError."""
-    return _readable(_subject(certificate))
+    return readable_name(_subject(certificate))
 
 
 def issuer_of(certificate: x509.Certificate) -> str:
     """The issuer for a person to read, in printable characters only. Raises UnreadableCertificateError."""
-    return _readable(_issuer(certificate))
+    return readable_name(_issuer(certificate))
 
 
-def _readable(name: x509.Name) -> str:
-    text = _read("its names", lambda: format_name(name))
-    return "".join(c if c.isprintable() else "?" for c in text[:_NAME_SHOWN])
+def readable_name(name: x509.Name) -> str:
+    """A name from a stranger for a person to read: printable characters only, and not too many."""
+    return printable(_read("its names", lambda: format_name(name)))
+
+
+def printable(text: str) -> str:
+    """Text from a stranger: printable characters only, and not too many."""
+    return "".join(c if c.isprintable() else "?" for c in text[:_TEXT_SHOWN])
 
 
 def _check_ca(certificate: x509.Certificate, below: int) -> None:

@@ -1,0 +1,341 @@
+"""Cryptographic Message Syntax (RFC 5652) as far as SCEP uses it: one signer, one recipient, RSA.
+
+Rules: nothing of a message is believed before its signature is verified with the key of a certificate that the caller
+chose; certificates inside of a message are never used for that. A signature is verified over the attributes' bytes as
+they came. The digest is the one of `digestAlgorithm`: several servers name another one in the signature algorithm.
+
+asn1crypto reads and writes the structures, cryptography does all cryptography. Knows nothing of SCEP's attributes.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Any, Final
+
+from asn1crypto import algos, cms, core
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from agent.pki.scep import ber
+from agent.pki.scep.algorithms import (
+    ContentCipher,
+    Digest,
+    ScepPolicy,
+    Weakness,
+    cipher_weakness,
+    digest_weakness,
+    find_cipher,
+    find_digest,
+)
+from agent.pki.scep.attributes import Attribute, SignedAttributes
+from agent.pki.scep.errors import (
+    BadSignatureError,
+    ContentChangedError,
+    DecryptionError,
+    MalformedMessageError,
+    NotForUsError,
+    ScepError,
+    UnknownSignerError,
+    UnsupportedAlgorithmError,
+    UnsupportedKeyError,
+)
+
+#: Certificates in one message: eight tiers, and RAs.
+MAX_CERTIFICATES: Final = 32
+#: Recipients of one message.
+MAX_RECIPIENTS: Final = 16
+
+#: A number that goes on and on: tags and object identifiers are read in quadratic time.
+_ENDLESS_NUMBER: Final = re.compile(rb"[\x80-\xff]{4096}")
+_RSA_SIGNATURES: Final = frozenset(
+    {"rsassa_pkcs1v15", "sha1_rsa", "sha224_rsa", "sha256_rsa", "sha384_rsa", "sha512_rsa"}
+)
+_RSA_ENCRYPTION: Final = "1.2.840.113549.1.1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A message whose signature was verified.
+
+    Attributes:
+        content: what was signed, None if the message has no content.
+        attributes: the signed attributes; empty if it has none.
+        signer: which of the certificates made the signature.
+        weaknesses: what the policy had to allow.
+    """
+
+    content: bytes | None
+    attributes: SignedAttributes
+    signer: x509.Certificate
+    weaknesses: tuple[Weakness, ...]
+
+
+def sign(
+    content: bytes, attributes: Sequence[Any], key: rsa.RSAPrivateKey, certificate: x509.Certificate, digest: Digest
+) -> bytes:
+    """SignedData in DER over `content` and these CMSAttributes, the signer's certificate inside."""
+    signed = cms.CMSAttributes(
+        [
+            cms.CMSAttribute({"type": "content_type", "values": ["data"]}),
+            cms.CMSAttribute({"type": "message_digest", "values": [_digest(content, digest)]}),
+            *attributes,
+        ]
+    )
+    signature = key.sign(signed.dump(), padding.PKCS1v15(), digest)
+    own = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+    algorithm = algos.DigestAlgorithm({"algorithm": digest.name})
+    signer = cms.SignerInfo(
+        {
+            "version": "v1",
+            "sid": cms.SignerIdentifier({"issuer_and_serial_number": _issuer_and_serial(own)}),
+            "digest_algorithm": algorithm,
+            "signed_attrs": signed,
+            "signature_algorithm": {"algorithm": "rsassa_pkcs1v15", "parameters": core.Null()},
+            "signature": signature,
+        }
+    )
+    body = cms.SignedData(
+        {
+            "version": "v1",
+            "digest_algorithms": [algorithm],
+            "encap_content_info": {"content_type": "data", "content": core.OctetString(content)},
+            "certificates": [cms.CertificateChoices({"certificate": own})],
+            "signer_infos": [signer],
+        }
+    )
+    return _content_info("signed_data", body)
+
+
+def encrypt(content: bytes, recipient: x509.Certificate, cipher: ContentCipher) -> bytes:
+    """EnvelopedData in DER. Raises UnsupportedKeyError for a recipient without RSA key."""
+    public_key = recipient.public_key()
+    if not isinstance(public_key, rsa.RSAPublicKey):
+        raise UnsupportedKeyError("The CA has no RSA certificate to encrypt for, and SCEP needs one.")
+    key, iv = secrets.token_bytes(cipher.key_bytes), secrets.token_bytes(cipher.block_bytes)
+    try:
+        wrapped = public_key.encrypt(key, padding.PKCS1v15())
+    except ValueError as error:
+        raise UnsupportedKeyError("The RSA key of the CA is too short to encrypt for.") from error
+    to = cms.KeyTransRecipientInfo(
+        {
+            "version": "v0",
+            "rid": cms.RecipientIdentifier(
+                {
+                    "issuer_and_serial_number": _issuer_and_serial(
+                        asn1_x509.Certificate.load(recipient.public_bytes(Encoding.DER))
+                    )
+                }
+            ),
+            "key_encryption_algorithm": {"algorithm": "rsaes_pkcs1v15", "parameters": core.Null()},
+            "encrypted_key": wrapped,
+        }
+    )
+    body = cms.EnvelopedData(
+        {
+            "version": "v0",
+            "recipient_infos": [cms.RecipientInfo({"ktri": to})],
+            "encrypted_content_info": {
+                "content_type": "data",
+                "content_encryption_algorithm": {"algorithm": cipher.oid, "parameters": core.OctetString(iv)},
+                "encrypted_content": cipher.encrypt(key, iv, content),
+            },
+        }
+    )
+    return _content_info("enveloped_data", body)
+
+
+def verify(message: bytes, signers: Sequence[x509.Certificate], policy: ScepPolicy) -> Verified:
+    """Verify a SignedData that one of `signers` must have signed.
+
+    Raises MalformedMessageError, UnknownSignerError, BadSignatureError, ContentChangedError, AlgorithmNotAllowedError,
+    UnsupportedAlgorithmError.
+    """
+    with _reading("its signed data"):
+        data = _load(message, "signed_data")
+        if len(data["signer_infos"]) != 1:
+            raise MalformedMessageError("it has not exactly one signer")
+        info = data["signer_infos"][0]
+        signer = next((c for c in signers if _identifies(info["sid"], c)), None)
+        if signer is None:
+            raise UnknownSignerError
+        digest = find_digest(info["digest_algorithm"]["algorithm"].native, "answer signature", policy)
+        content_type, content = _encapsulated(data)
+        signed = b"" if content is None else content
+        attributes = SignedAttributes({})
+        if isinstance(info["signed_attrs"], cms.CMSAttributes):
+            # RFC 5652 section 5.4: the tag of a SET instead of the [0] that it was sent with.
+            raw = info["signed_attrs"].contents
+            attributes = SignedAttributes.read(info["signed_attrs"])
+            if attributes.oid(Attribute.CONTENT_TYPE) != content_type:
+                raise MalformedMessageError("its content type is not the one that was signed")
+            _check_signature(info, signer, b"\x31" + _length(len(raw)) + raw, digest)
+            if not compare_digest(attributes.octets(Attribute.MESSAGE_DIGEST), _digest(signed, digest)):
+                raise ContentChangedError
+        else:
+            _check_signature(info, signer, signed, digest)
+    return Verified(content, attributes, signer, digest_weakness(digest, "answer signature"))
+
+
+def decrypt(
+    message: bytes, certificate: x509.Certificate, key: rsa.RSAPrivateKey, policy: ScepPolicy
+) -> tuple[bytes, tuple[Weakness, ...]]:
+    """The content of an EnvelopedData for `certificate`, whose key is `key`.
+
+    Raises MalformedMessageError, NotForUsError, DecryptionError, AlgorithmNotAllowedError, UnsupportedAlgorithmError.
+    """
+    with _reading("its enveloped data"):
+        data = _load(message, "enveloped_data")
+        wrapped = _encrypted_key(data["recipient_infos"], certificate)
+        info = data["encrypted_content_info"]
+        algorithm = info["content_encryption_algorithm"]
+        cipher = find_cipher(algorithm["algorithm"].dotted, "answer encryption", policy)
+        iv = ber.octets(next(ber.elements(algorithm["parameters"].dump())))
+        encrypted = _third(info.contents)
+    try:
+        content_key = key.decrypt(wrapped, padding.PKCS1v15())
+    except ValueError as error:
+        raise DecryptionError from error
+    return cipher.decrypt(content_key, iv, encrypted), cipher_weakness(cipher, "answer encryption")
+
+
+def read_certificates(message: bytes) -> tuple[x509.Certificate, ...]:
+    """The certificates of a SignedData, in the order they are in; no signature is looked at."""
+    with _reading("its certificates"):
+        choices = _load(message, "signed_data")["certificates"]
+        if isinstance(choices, core.Void):
+            return ()
+        if len(choices) > MAX_CERTIFICATES:
+            raise MalformedMessageError(f"it has more than {MAX_CERTIFICATES} certificates")
+        return tuple(read_certificate(c.chosen.dump()) for c in choices if c.name == "certificate")
+
+
+def read_certificate(der: bytes) -> x509.Certificate:
+    """One certificate in DER. Raises MalformedMessageError."""
+    with _reading("a certificate"):
+        return x509.load_der_x509_certificate(der)
+
+
+def read_crl(message: bytes) -> x509.CertificateRevocationList | None:
+    """The first CRL of a SignedData; no signature is looked at."""
+    with _reading("its CRL"):
+        choices = _load(message, "signed_data")["crls"]
+        if isinstance(choices, core.Void) or len(choices) == 0:
+            return None
+        return x509.load_der_x509_crl(choices[0].chosen.dump())
+
+
+def is_signed_data(message: bytes) -> bool:
+    """Whether it looks like a SignedData, rather than a certificate."""
+    try:
+        outer = next(ber.elements(message), None)
+        inner = None if outer is None or outer.tag != 0x30 else next(outer.children(), None)
+    except MalformedMessageError:
+        return False
+    return inner is not None and inner.tag == 0x06
+
+
+def _check_signature(info: Any, signer: x509.Certificate, data: bytes, digest: Digest) -> None:
+    algorithm = info["signature_algorithm"]["algorithm"].native
+    key = signer.public_key()
+    if algorithm not in _RSA_SIGNATURES or not isinstance(key, rsa.RSAPublicKey):
+        raise UnsupportedAlgorithmError("answer signature", str(algorithm))
+    try:
+        key.verify(info["signature"].native, data, padding.PKCS1v15(), digest)
+    except InvalidSignature as error:
+        raise BadSignatureError from error
+
+
+def _encrypted_key(recipients: Any, certificate: x509.Certificate) -> bytes:
+    """The content key, encrypted for us."""
+    if len(recipients) > MAX_RECIPIENTS:
+        raise MalformedMessageError(f"it has more than {MAX_RECIPIENTS} recipients")
+    for recipient in recipients:
+        if recipient.name == "ktri" and _identifies(recipient.chosen["rid"], certificate):
+            algorithm = recipient.chosen["key_encryption_algorithm"]["algorithm"]
+            if algorithm.dotted != _RSA_ENCRYPTION:
+                raise UnsupportedAlgorithmError("answer encryption", algorithm.dotted)
+            return bytes(recipient.chosen["encrypted_key"].native)
+    raise NotForUsError
+
+
+def _encapsulated(data: Any) -> tuple[str, bytes | None]:
+    """Content type and content of a SignedData."""
+    info = data["encap_content_info"]
+    parts = list(ber.elements(info.contents))
+    content_type = str(info["content_type"].dotted)
+    if len(parts) < 2:
+        return content_type, None
+    content = next(parts[1].children(), None)
+    if content is None:
+        return content_type, None
+    if content.tag & ~0x20 != 0x04:
+        raise MalformedMessageError("its content is no octet string")
+    return content_type, ber.octets(content)
+
+
+def _third(contents: bytes) -> bytes:
+    """The [0] OCTET STRING of an EncryptedContentInfo."""
+    parts = list(ber.elements(contents))
+    if len(parts) < 3 or parts[2].tag & ~0x20 != 0x80:
+        raise MalformedMessageError("it has no encrypted content")
+    return ber.octets(parts[2])
+
+
+def _identifies(identifier: Any, certificate: x509.Certificate) -> bool:
+    """Whether a SignerIdentifier or RecipientIdentifier means this certificate."""
+    own = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+    if identifier.name == "issuer_and_serial_number":
+        chosen = identifier.chosen
+        return bool(chosen["serial_number"].native == own.serial_number and chosen["issuer"] == own.issuer)
+    return bool(identifier.chosen.native == own.key_identifier)
+
+
+def _issuer_and_serial(certificate: Any) -> Any:
+    return cms.IssuerAndSerialNumber({"issuer": certificate.issuer, "serial_number": certificate.serial_number})
+
+
+def _content_info(content_type: str, content: Any) -> bytes:
+    return bytes(cms.ContentInfo({"content_type": content_type, "content": content}).dump())
+
+
+def _load(message: bytes, content_type: str) -> Any:
+    if _ENDLESS_NUMBER.search(message):
+        raise MalformedMessageError("it has a number without end")
+    info = cms.ContentInfo.load(message)
+    if info["content_type"].native != content_type:
+        raise MalformedMessageError(f"it is no {content_type.replace('_', ' ')}")
+    return info["content"]
+
+
+def _digest(data: bytes, digest: Digest) -> bytes:
+    state = hashes.Hash(digest)
+    state.update(data)
+    return state.finalize()
+
+
+def _length(length: int) -> bytes:
+    """A length in DER."""
+    if length < 0x80:
+        return bytes([length])
+    size = (length.bit_length() + 7) // 8
+    return bytes([0x80 | size]) + length.to_bytes(size, "big")
+
+
+@contextmanager
+def _reading(part: str) -> Iterator[None]:
+    """asn1crypto reads as it goes, and on hostile bytes raises whatever its code happens to run into."""
+    try:
+        yield
+    except ScepError:
+        raise
+    except Exception as error:
+        raise MalformedMessageError(f"{part} can't be read") from error
