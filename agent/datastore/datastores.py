@@ -260,7 +260,7 @@ class Datastores:
         elif self._touched is not None:
             # A candidate with changes of its own stays as it is, and now also differs where running has moved.
             self._touched |= dict.fromkeys(change.path for change in changes)
-        self._checkpointer.committed(commit_id, new)
+        self._checkpointer.committed(commit_id, new, len(changes))
 
     def _reset_candidate(self) -> None:
         self._candidate = self._running

@@ -4,9 +4,17 @@ import logging
 
 import pytest
 
-from agent.datastore.journal import COMMITS_PER_CHECKPOINT
+from agent.datastore import journal
 from agent.storage.errors import DatabaseError
 from tests.datastore.rig import port, speed
+
+#: Changes in a checkpoint here.
+ENOUGH = 8
+
+
+@pytest.fixture(autouse=True)
+def few_changes_are_enough(monkeypatch):
+    monkeypatch.setattr(journal, "CHANGES_PER_CHECKPOINT", ENOUGH)
 
 
 def checkpoints(rig):
@@ -63,16 +71,22 @@ def test_a_commit_writes_its_own_difference_only(rig):
     assert "port-8" not in str(record.diff)
 
 
-def test_a_checkpoint_follows_every_so_many_commits(rig):
-    commit_many(rig, COMMITS_PER_CHECKPOINT - 1)
+def test_a_checkpoint_follows_every_so_many_changes(rig):
+    commit_many(rig, ENOUGH - 1)
     assert checkpoints(rig) == []
     # Those before the restart count as well.
     commit_many(rig, 1)
-    assert checkpoints(rig) == [COMMITS_PER_CHECKPOINT]
-    commit_many(rig, COMMITS_PER_CHECKPOINT + 3)
-    assert checkpoints(rig) == [COMMITS_PER_CHECKPOINT, 2 * COMMITS_PER_CHECKPOINT]
-    assert rig.running == {"port": [{"name": "a", "speed": 100 + 2 * COMMITS_PER_CHECKPOINT + 3}]}
-    assert rig.datastores.last_commit_id == 2 * COMMITS_PER_CHECKPOINT + 3
+    assert checkpoints(rig) == [ENOUGH]
+    commit_many(rig, ENOUGH + 3)
+    assert checkpoints(rig) == [ENOUGH, 2 * ENOUGH]
+    assert rig.running == {"port": [{"name": "a", "speed": 100 + 2 * ENOUGH + 3}]}
+    assert rig.datastores.last_commit_id == 2 * ENOUGH + 3
+
+
+def test_a_large_commit_has_a_checkpoint_of_its_own(rig):
+    rig.put(port("a"))
+    rig.put("".join(port(f"p{number}") for number in range(ENOUGH)))
+    assert checkpoints(rig) == [2]
 
 
 def test_a_checkpoint_that_can_not_be_written_costs_nothing_but_time(rig, monkeypatch, caplog):
@@ -81,15 +95,15 @@ def test_a_checkpoint_that_can_not_be_written_costs_nothing_but_time(rig, monkey
 
     monkeypatch.setattr(rig.log, "checkpoint", fail)
     with caplog.at_level(logging.ERROR, logger="agent.datastore.journal"):
-        commit_many(rig, COMMITS_PER_CHECKPOINT)
+        commit_many(rig, ENOUGH)
         assert checkpoints(rig) == []
     assert "could not write a checkpoint" in caplog.text
-    assert rig.running == {"port": [{"name": "a", "speed": 100 + COMMITS_PER_CHECKPOINT}]}
+    assert rig.running == {"port": [{"name": "a", "speed": 100 + ENOUGH}]}
 
 
 def test_a_damaged_checkpoint_is_made_up_by_the_one_before_it(rig):
     for _ in range(2):
-        commit_many(rig, COMMITS_PER_CHECKPOINT)
+        commit_many(rig, ENOUGH)
         checkpoints(rig)
     running = rig.running
     _, last = checkpoints(rig)
