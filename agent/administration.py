@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from lxml import etree
 
 from agent.caller import Caller
 from agent.clock import SystemClock
 from agent.core import Core
 from agent.northbound.errors import ProviderError
-from agent.storage.errors import StorageError
-from agent.storage.state_folder import StateFolder
+from agent.providers.system.config import KEY_ALGORITHMS
+from agent.storage.errors import StateFolderInUseError, StorageError
+from agent.storage.state_folder import CONTROL_SOCKET, StateFolder
+from agent.transport.authentication import MAX_PASSWORD_BYTES
 from agent.transport.control_client import AgentUnreachableError, CommandAnswer, is_agent_running, run_command
 from agent.transport.control_netconf import EditRefusedError, edit_running
 from agent.yang.errors import DataError, ValidationFailure
@@ -27,9 +35,20 @@ from agent.yang.errors import DataError, ValidationFailure
 GROUPS = ("administrators",)
 LOCAL = Caller(user="local", groups=GROUPS)
 
+#: Characters that a password has at least (NIST SP 800-63B section 5.1.1.2).
+MIN_PASSWORD_LENGTH = 8
+
 _USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_MAX_COMMENT = 64
 _SYSTEM = "urn:ietf:params:xml:ns:yang:ietf-system"
 _TRUSTCONF_SYSTEM = "urn:trustconf:yang:trustconf-system"
+
+#: A folder in use whose agent does not answer is one that starts or stops, or another command like this one: it is
+#: asked so many times, with a pause of so many seconds.
+_ATTEMPTS = 40
+_PAUSE = 0.25
+
+Result = TypeVar("Result")
 
 
 class AdministrationError(Exception):
@@ -39,52 +58,73 @@ class AdministrationError(Exception):
 def add_user(
     state_dir: Path, name: str, group: str, *, public_key: str | None = None, password: str | None = None
 ) -> None:
-    """Add a user, or a further credential to one. Raises AdministrationError."""
+    """Add a user, or a further key or another password to one. Raises AdministrationError."""
     config = user_config(name, group, public_key=public_key, password=password)
+
+    def edit(core: Core) -> None:
+        core.datastores.edit("running", config, caller=LOCAL, comment=f"user add {name}")
+
     try:
-        folder = StateFolder(state_dir)
-        if is_agent_running(folder.control_socket):
-            edit_running(folder.control_socket, etree.tostring(config))
-            return
-        with folder.lock(), Core.open(folder, SystemClock()) as core:
-            core.datastores.edit("running", config, caller=LOCAL, comment=f"user add {name}")
+        _carry_out(state_dir, lambda socket: edit_running(socket, etree.tostring(config)), edit)
     except EditRefusedError as error:
-        raise AdministrationError(f"the running agent refused: {error}") from error
+        raise AdministrationError(f"The running agent refused: {error}") from error
     except (DataError, ProviderError) as error:
         raise AdministrationError(error.message) from error
-    except (ValidationFailure, StorageError, AgentUnreachableError) as error:
+    except ValidationFailure as error:
         raise AdministrationError(str(error)) from error
 
 
 def show(state_dir: Path, line: str) -> CommandAnswer:
     """Run a show command. Raises AdministrationError when the state folder can't be used."""
-    if not state_dir.is_dir():
-        raise AdministrationError(f"there is no state folder {state_dir}; name it with --state-dir")
-    try:
-        folder = StateFolder(state_dir)
-        if is_agent_running(folder.control_socket):
-            return run_command(folder.control_socket, line)
-        with folder.lock(), Core.open(folder, SystemClock()) as core:
-            result = core.shell.run(line, LOCAL)
-            return CommandAnswer(result.text, result.status)
-    except (StorageError, AgentUnreachableError) as error:
-        raise AdministrationError(str(error)) from error
+    if not state_dir.is_dir() or not any(state_dir.iterdir()):
+        raise AdministrationError(
+            f"There is no agent's state in {state_dir}. Name with --state-dir the folder that 'trustconf serve' uses."
+        )
+
+    def run(core: Core) -> CommandAnswer:
+        result = core.shell.run(line, LOCAL)
+        return CommandAnswer(result.text, result.status)
+
+    return _carry_out(state_dir, lambda socket: run_command(socket, line), run)
+
+
+def _carry_out(state_dir: Path, by_agent: Callable[[Path], Result], by_state: Callable[[Core], Result]) -> Result:
+    """Let the agent that runs on `state_dir` do it through its control socket; if there is none, open the state."""
+    socket = state_dir.absolute() / CONTROL_SOCKET
+    for attempt in range(_ATTEMPTS):
+        try:
+            if is_agent_running(socket):
+                return by_agent(socket)
+            folder = StateFolder(state_dir)
+            with folder.lock(), Core.open(folder, SystemClock()) as core:
+                return by_state(core)
+        except StateFolderInUseError as error:
+            if attempt == _ATTEMPTS - 1:
+                raise AdministrationError(
+                    f"The state folder {state_dir} is in use, and the agent there does not answer. Try again, or look"
+                    " into its log."
+                ) from error
+            threading.Event().wait(_PAUSE)
+        except (StorageError, AgentUnreachableError) as error:
+            raise AdministrationError(str(error)) from error
+    raise AssertionError("the last attempt returns or raises")
 
 
 def user_config(name: str, group: str, *, public_key: str | None = None, password: str | None = None) -> etree._Element:
     """The <config> that adds a user with a credential (ietf-system, RFC 7317). Raises AdministrationError."""
     if not _USER_NAME.fullmatch(name):
         raise AdministrationError(
-            f"{name!r} is no user name: use 1 to 32 letters, digits, '_', '.' or '-', starting with a letter or '_'"
+            f"{name!r} is no user name: use 1 to 32 letters, digits, '_', '.' or '-', starting with a letter or '_'."
         )
     if group not in GROUPS:
-        raise AdministrationError(f"unknown group {group!r}; the groups are: {', '.join(GROUPS)}")
+        raise AdministrationError(f"Unknown group {group!r}; the groups are: {', '.join(GROUPS)}.")
     config = etree.Element("config")
     system = etree.SubElement(config, f"{{{_SYSTEM}}}system", nsmap={"sys": _SYSTEM})
     authentication = etree.SubElement(system, f"{{{_SYSTEM}}}authentication")
     user = etree.SubElement(authentication, f"{{{_SYSTEM}}}user")
     etree.SubElement(user, f"{{{_SYSTEM}}}name").text = name
     if password is not None:
+        _check_password(password)
         # ianach:crypt-hash: the agent stores the hash of what follows $0$.
         etree.SubElement(user, f"{{{_SYSTEM}}}password").text = f"$0${password}"
     if public_key is not None:
@@ -97,17 +137,37 @@ def user_config(name: str, group: str, *, public_key: str | None = None, passwor
     return config
 
 
-def _parse_public_key(line: str) -> tuple[str, str, str]:
-    """Algorithm, base64 data and a name for an OpenSSH public key line."""
-    parts = line.strip().split(None, 2)
-    help_text = "expected an OpenSSH public key on one line, as in ~/.ssh/id_ed25519.pub"
-    if len(parts) < 2:
-        raise AdministrationError(help_text)
-    algorithm, data = parts[0], parts[1]
+def _check_password(password: str) -> None:
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise AdministrationError(f"The password is too short: use at least {MIN_PASSWORD_LENGTH} characters.")
+    if len(password.encode()) > MAX_PASSWORD_BYTES:
+        raise AdministrationError(f"The password is too long: use at most {MAX_PASSWORD_BYTES} bytes of UTF-8.")
+    if not password.isprintable():
+        raise AdministrationError("The password has control characters, which no login could send: use others.")
+
+
+def _parse_public_key(text: str) -> tuple[str, str, str]:
+    """Algorithm, base64 data and a name for an OpenSSH public key line.
+
+    The name ends with the key's fingerprint as `ssh-keygen -l` shows it: two keys of one comment are two entries, and
+    the same key added again is the same entry.
+    """
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    help_text = "Give an OpenSSH public key on one line, as in ~/.ssh/id_ed25519.pub"
+    if lines and "PRIVATE KEY" in lines[0]:
+        raise AdministrationError("This is a private key. Give the public one, in the .pub file beside it.")
+    if len(lines) != 1:
+        raise AdministrationError(f"{help_text}; this file has {len(lines)} lines.")
+    algorithm, data, comment = [*lines[0].split(None, 2), "", "", ""][:3]
+    if algorithm not in KEY_ALGORITHMS:
+        raise AdministrationError(
+            f"{help_text}; it starts with one of {', '.join(KEY_ALGORITHMS)}, not with {algorithm[:40]!r}."
+        )
     try:
         blob = base64.b64decode(data, validate=True)
-    except binascii.Error as error:
-        raise AdministrationError(f"{help_text}; its data is not base64") from error
-    if not blob.startswith(len(algorithm).to_bytes(4, "big") + algorithm.encode()):
-        raise AdministrationError(f"{help_text}; its data is not of type {algorithm}")
-    return algorithm, data, parts[2].strip()[:64] if len(parts) == 3 else algorithm
+        load_ssh_public_key(f"{algorithm} {data}".encode())
+    except (binascii.Error, ValueError, UnsupportedAlgorithm) as error:
+        raise AdministrationError(f"{help_text}; the data after {algorithm} is not a key of that type.") from error
+    fingerprint = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    label = "".join(filter(str.isprintable, comment)).strip()[:_MAX_COMMENT]
+    return algorithm, data, f"{label} SHA256:{fingerprint}".strip()

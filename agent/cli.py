@@ -7,15 +7,32 @@ wrong command line (or a trust anchor that is none), 10 to 19 a bad verdict of `
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent import __version__
 
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 DEFAULT_STATE_DIR = "/var/lib/trustconf"
 DEFAULT_LISTEN = "127.0.0.1:830"
+
+EXIT_REFUSED = 1
+#: As a shell reports a command that SIGINT ended.
+EXIT_INTERRUPTED = 130
+
+#: Bytes of an envelope that are read at most.
+MAX_ENVELOPE = 512 * 1024 * 1024
+#: Bytes of a key or certificate file that are read at most.
+MAX_SMALL_FILE = 1024 * 1024
+#: Bytes of a line with a password that are read at most.
+MAX_PASSWORD_LINE = 4096
 
 
 class CommandError(Exception):
@@ -27,18 +44,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
-        return command(arguments)
+        status = command(arguments)
+        sys.stdout.flush()
     except CommandError as error:
         print(f"trustconf: {error}", file=sys.stderr)
-        return 1
+        return EXIT_REFUSED
     except BrokenPipeError:
-        return 1
+        # Who read the output has seen enough. Python would complain when it flushes the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_REFUSED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"trustconf: {where}{error.strerror or error}", file=sys.stderr)
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="trustconf",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="NETCONF/YANG agent for a device's identity and integrity: keys, trustpoints and signed evidence.",
+        epilog="""\
+first steps:
+  trustconf serve --state-dir ./state --listen 127.0.0.1:8300
+      starts the agent and prints how to connect to it
+  trustconf user add alice --state-dir ./state --group administrators --public-key ~/.ssh/id_ed25519.pub
+      lets alice log in; the agent may be running or not
+
+'trustconf COMMAND --help' tells more.""",
     )
     parser.add_argument("--version", action="version", version=f"trustconf {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -49,66 +85,134 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_serve(commands: Commands) -> None:
     serve = commands.add_parser(
         "serve",
         help="run the agent in the foreground",
-        description="Run the agent in the foreground until SIGTERM or SIGINT. On the first start it makes its SSH host "
-        "keys and, if there is no user yet, the administrator 'admin' with a key in the state folder.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="""\
+Run the agent in the foreground until SIGTERM or SIGINT (Ctrl-C).
+
+The first start on a state folder makes the folder, the SSH host keys and, unless
+users were added before, the administrator 'admin', whose private key is then in
+DIR/admin_key. Later starts change nothing. One agent runs on a state folder.""",
+        epilog="""\
+settings in FILE.toml, all optional; options win over them:
+  listen = "127.0.0.1:830"        # as --listen
+  log-format = "text"             # as --log-format
+  log-level = "info"              # or debug, warning, error
+  max-message-size = 16777216     # bytes of one NETCONF message, 65536 to 1073741824
+
+Users, limits of the SSH server, keys and trustpoints are configured by NETCONF.
+
+admin_key is lost: 'trustconf user add admin' with another --public-key lets you in
+again, also while the agent runs.""",
     )
     _add_state_dir(serve)
     serve.add_argument(
         "--listen",
         default=None,
         metavar="ADDR:PORT",
-        help=f"where to listen for SSH (default {DEFAULT_LISTEN}); port 0 takes a free one, which is printed and "
-        "written to DIR/port",
+        help=f"address to listen on for SSH (default {DEFAULT_LISTEN}), an IPv6 address in brackets; port 0 takes a"
+        " free port. The bound port is printed and, while the agent runs, in DIR/port",
     )
-    serve.add_argument("--config", type=Path, metavar="FILE.toml", help="settings of the process (docs/operating.md)")
-    serve.add_argument("--log-format", choices=("text", "json"), default=None, help="form of the log on stderr")
+    serve.add_argument("--config", type=Path, metavar="FILE.toml", help="settings of the process, see below")
+    serve.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default=None,
+        help="form of the log on standard error: lines of text (default), or a JSON object a line",
+    )
     serve.set_defaults(command=_serve)
 
 
-def _add_user(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    user = commands.add_parser("user", help="manage users of the agent")
+def _add_user(commands: Commands) -> None:
+    user = commands.add_parser(
+        "user",
+        help="manage who may log in",
+        description="Manage the users who may log in to the agent with SSH.",
+    )
     actions = user.add_subparsers(metavar="ACTION", required=True)
     add = actions.add_parser(
         "add",
-        help="add a user, or another key or password to one",
-        description="Add a user who may log in with SSH. Works before the first start and beside a running agent.",
+        help="add a user, or another key to one",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="""\
+Add a user who may log in with SSH, by public key or by password. For a user who is
+there already, a key is added to those that are there; a password replaces the old one.
+
+Works before the first start and while the agent runs, for the owner of the state
+folder and, while the agent runs, for root.""",
+        epilog="""\
+examples:
+  trustconf user add alice --group administrators --public-key ~/.ssh/id_ed25519.pub
+  printf '%s\\n' "$PASSWORD" | trustconf user add bob --group administrators --password-stdin""",
     )
-    add.add_argument("name", metavar="NAME")
+    add.add_argument(
+        "name", metavar="NAME", help="1 to 32 letters, digits, '_', '.' or '-', starting with a letter or '_'"
+    )
     _add_state_dir(add)
-    add.add_argument("--group", required=True, metavar="GROUP", help="for now only members of 'administrators' log in")
+    add.add_argument(
+        "--group", required=True, metavar="GROUP", help="'administrators', who may do everything, is the only one"
+    )
     credential = add.add_mutually_exclusive_group(required=True)
-    credential.add_argument("--public-key", type=Path, metavar="FILE", help="OpenSSH public key, one line")
-    credential.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    credential.add_argument(
+        "--public-key", type=Path, metavar="FILE", help="OpenSSH public key: ssh-ed25519, ecdsa-sha2-nistp*, ssh-rsa"
+    )
+    credential.add_argument(
+        "--password-stdin",
+        action="store_true",
+        help="read the password, 8 characters or more, from the first line of standard input",
+    )
     add.set_defaults(command=_user_add)
 
 
-def _add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_show(commands: Commands) -> None:
     show = commands.add_parser(
         "show",
         help="run a show command, as over SSH",
-        description="Run one of the show commands that the agent also answers over SSH, for example: "
-        "trustconf show crypto key mypubkey rsa",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="""\
+Run one of the show commands that the agent also answers over SSH. A running agent
+answers it; if none runs, the answer comes from the state folder.""",
+        epilog="""\
+commands:
+  trustconf show version
+  trustconf show platform
+  trustconf show crypto key mypubkey rsa          or dsa, ecdsa, ed25519
+  trustconf show crypto ca certificates [NAME]
+  trustconf show platform security integrity dossier \\
+      include reboot-history packages nonce 4f7a '|' utility sign nonce 4f7a include-certificate
+
+Options of trustconf may stand before or after the command's words; the pipe needs quotes.""",
     )
     _add_state_dir(show)
-    show.add_argument("words", nargs="+", metavar="WORD", help="the command's words")
+    show.add_argument("words", nargs="+", metavar="WORD", help="the words after 'show'")
     show.set_defaults(command=_show)
 
 
-def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_verify(commands: Commands) -> None:
     verify = commands.add_parser(
         "verify",
         help="verify a signed envelope, offline",
-        description="Verify an envelope made by `utility sign` or by a signed dossier. Exit status 0: genuine; "
-        "10 to 19: not, and why (docs/envelope.md); 1 and 2: it could not be judged.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="""\
+Verify an envelope made by the command 'utility sign', by the rpc sign, or by the
+rpc collect-dossier, without an agent: that the key of its certificate signed this
+payload with this nonce, and that the certificate leads to the trust anchor.""",
+        epilog="""\
+exit status: 0 genuine; 10 to 19 not, and why (docs/envelope.md); 1 and 2 it could
+not be judged.
+
+example:
+  trustconf verify envelope.json --trust-anchor root.pem --nonce 4f7a""",
     )
     verify.add_argument("envelope", type=Path, metavar="ENVELOPE.json", help="the envelope, or - for standard input")
-    verify.add_argument("--trust-anchor", type=Path, required=True, metavar="ROOT.pem", help="root certificate(s)")
+    verify.add_argument(
+        "--trust-anchor", type=Path, required=True, metavar="ROOT.pem", help="the root certificate (or several), PEM"
+    )
     verify.add_argument("--nonce", required=True, metavar="N", help="the nonce that was sent with the request")
-    verify.add_argument("--json", action="store_true", help="the verdict as JSON")
+    verify.add_argument("--json", action="store_true", help="print the verdict as JSON")
     verify.set_defaults(command=_verify)
 
 
@@ -131,8 +235,15 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     try:
         settings = load_settings(arguments.config, listen=arguments.listen, log_format=arguments.log_format)
+    except SettingsError as error:
+        raise CommandError(str(error)) from error
+    try:
         return serve(arguments.state_dir, settings)
-    except (SettingsError, StartError) as error:
+    except StartError as error:
+        if settings.log_format == "json":
+            # Whoever reads the log as JSON gets nothing else.
+            logging.getLogger(__name__).critical("%s", error)
+            return EXIT_REFUSED
         raise CommandError(str(error)) from error
 
 
@@ -142,7 +253,7 @@ def _user_add(arguments: argparse.Namespace) -> int:
     if arguments.password_stdin:
         credentials = {"password": _read_password()}
     else:
-        credentials = {"public_key": _read_small_file(arguments.public_key)}
+        credentials = {"public_key": _read_text(arguments.public_key, MAX_SMALL_FILE)}
     try:
         add_user(arguments.state_dir, arguments.name, arguments.group, **credentials)
     except AdministrationError as error:
@@ -171,10 +282,10 @@ def _verify(arguments: argparse.Namespace) -> int:
     from agent.clock import SystemClock
     from agent.integrity.verification import verify_report
 
-    envelope = sys.stdin.read(MAX_ENVELOPE) if str(arguments.envelope) == "-" else _read_envelope(arguments.envelope)
+    envelope = _read_text(arguments.envelope, MAX_ENVELOPE)
     report = verify_report(
         envelope,
-        trust_anchor_pem=_read_small_file(arguments.trust_anchor),
+        trust_anchor_pem=_read_text(arguments.trust_anchor, MAX_SMALL_FILE),
         nonce=arguments.nonce,
         at=SystemClock().now(),
         as_json=arguments.json,
@@ -183,35 +294,36 @@ def _verify(arguments: argparse.Namespace) -> int:
     return report.exit_status
 
 
-#: Characters of an envelope that are read at most.
-MAX_ENVELOPE = 512 * 1024 * 1024
-#: Bytes of a key or certificate file that are read at most.
-MAX_SMALL_FILE = 1024 * 1024
-
-
-def _read_envelope(path: Path) -> str:
+def _read_text(path: Path, limit: int) -> str:
+    """A text file of at most `limit` bytes; "-" is standard input."""
     try:
-        with path.open(encoding="utf-8") as file:
-            return file.read(MAX_ENVELOPE)
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"can't read {path}: {error}") from error
-
-
-def _read_small_file(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8") as file:
-            return file.read(MAX_SMALL_FILE)
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"can't read {path}: {error}") from error
+        if str(path) == "-":
+            content = sys.stdin.buffer.read(limit + 1)
+        else:
+            with path.open("rb") as file:
+                content = file.read(limit + 1)
+    except OSError as error:
+        raise CommandError(f"can't read {path}: {error.strerror}") from error
+    if len(content) > limit:
+        raise CommandError(f"can't read {path}: it is larger than {limit} bytes")
+    return _decoded(content, str(path))
 
 
 def _read_password() -> str:
-    password = sys.stdin.readline().rstrip("\r\n")
+    line = sys.stdin.buffer.readline(MAX_PASSWORD_LINE)
+    password = _decoded(line, "the password").rstrip("\r\n")
     if not password:
         raise CommandError(
             "no password on standard input; for example:  printf '%s\\n' \"$PASSWORD\" | trustconf user add ..."
         )
     return password
+
+
+def _decoded(content: bytes, what: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{what} is not text in UTF-8") from error
 
 
 if __name__ == "__main__":

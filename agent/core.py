@@ -32,10 +32,12 @@ from agent.providers.services import Services
 from agent.shell.shell import Shell
 from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
+from agent.storage.errors import DatabaseError
 from agent.storage.sealing import Sealer
 from agent.storage.state_folder import StateFolder
 from agent.transport.authentication import hash_password
 from agent.yang.compiler import compile_schema
+from agent.yang.errors import YangError
 from agent.yang.modules import default_search_path
 from agent.yang.validation import Validator
 from agent.yang.xpath import XPathEvaluator
@@ -66,9 +68,14 @@ class Core:
         registry = Registry(self.schema)
         validator = Validator(self.schema)
         commit_log = CommitLog(database)
-        self.datastores = Datastores(
-            self.schema, validator, ProviderParticipants(registry), database, commit_log, clock
-        )
+        try:
+            self.datastores = Datastores(
+                self.schema, validator, ProviderParticipants(registry), database, commit_log, clock
+            )
+        except (YangError, LookupError, TypeError, ValueError) as error:
+            raise DatabaseError(
+                database.path, f"holds a configuration that can't be read ({error}). Restore it from a backup."
+            ) from error
         key_store = KeyStore(database, Sealer.from_state_folder(folder), clock)
         self.services = Services(
             clock=clock,

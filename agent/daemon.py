@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
+import shlex
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +18,7 @@ from types import FrameType
 from agent import __version__
 from agent.clock import SystemClock
 from agent.core import Core
-from agent.first_start import ADMINISTRATOR, ADMINISTRATOR_KEY, create_administrator
+from agent.first_start import ADMINISTRATOR, administrator_key, create_administrator
 from agent.logs import configure_logging
 from agent.netconf.limits import Limits
 from agent.providers.system.config import ssh_server_limits
@@ -42,6 +45,12 @@ MAX_SESSIONS = 1024 + 64
 OBJECTS_PER_COLLECTION = 10_000
 
 
+#: Where to connect to when the agent listens on all addresses.
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+#: Seconds from SIGTERM to the end of the process at the latest.
+STOP_LIMIT = 1.8
+
+
 class StartError(Exception):
     """The agent can't start; the text says why and what to do."""
 
@@ -49,6 +58,7 @@ class StartError(Exception):
 def serve(state_dir: Path, settings: Settings) -> int:
     """Run the agent until SIGTERM or SIGINT; the exit status. Raises StartError."""
     stop = _stop_on_signals()
+    gc.set_threshold(OBJECTS_PER_COLLECTION)
     clock = SystemClock()
     configure_logging(settings.log_format, settings.log_level, clock)
     try:
@@ -58,30 +68,47 @@ def serve(state_dir: Path, settings: Settings) -> int:
             with Core.open(folder, clock, limits=limits) as core:
                 if create_administrator(core, folder):
                     log.info("first start: made the administrator %r", ADMINISTRATOR)
-                _spare_the_collector()
+                _keep_what_is_there()
                 with _transports(core, folder, settings) as port:
-                    _announce(folder, settings, port)
+                    _announce(settings, port, folder, administrator_key(core, folder))
                     stop.wait()
                     log.info("stopping")
     except (StorageError, HostKeyError, SchemaError) as error:
         raise StartError(str(error)) from error
+    except OSError as error:
+        raise StartError(f"The agent can't use {error.filename or state_dir}: {error.strerror or error}.") from error
+    if threading.active_count() > 1:
+        _exit()
     return 0
 
 
 def _stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set. STOP_LIMIT later the process ends, whatever it is doing then."""
     stop = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
         stop.set()
+        signal.setitimer(signal.ITIMER_REAL, STOP_LIMIT)
 
+    signal.signal(signal.SIGALRM, lambda number, frame: _exit())
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
     return stop
 
 
-def _spare_the_collector() -> None:
+def _exit() -> None:
+    """End the process under threads that still work for clients who are gone, such as one that makes a long key.
+
+    What is acknowledged is on disk already. Python's own way out would end these threads inside libraries that don't
+    survive it.
+    """
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    os._exit(0)
+
+
+def _keep_what_is_there() -> None:
     """What is there after the start stays to the end: the collector need not look at it again."""
-    gc.set_threshold(OBJECTS_PER_COLLECTION)
     gc.collect()
     gc.freeze()
 
@@ -90,11 +117,12 @@ def _spare_the_collector() -> None:
 def _transports(core: Core, folder: StateFolder, settings: Settings) -> Iterator[int]:
     """SSH and the control socket, open while the block runs; gives the bound TCP port."""
     limits = transport_limits(ssh_server_limits(core.services.config))
+    host_keys = load_or_create(folder.path / HOST_KEYS_FOLDER)
     try:
         listener = SshListener(
             settings.host,
             settings.port,
-            host_keys=load_or_create(folder.path / HOST_KEYS_FOLDER),
+            host_keys=host_keys,
             authenticator=DirectoryAuthenticator(
                 LoginUsers(ConfiguredUsers(core.services.config)),
                 core.clock,
@@ -106,8 +134,11 @@ def _transports(core: Core, folder: StateFolder, settings: Settings) -> Iterator
             limits=limits,
         )
     except OSError as error:
+        # Of its own accord, create_server puts the address into the text as Python writes it.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise StartError(
-            f"can't listen on {settings.host}:{settings.port}: {error.strerror}; choose another address with --listen"
+            f"The agent can't listen on {settings.address(settings.port)}: {reason}. Choose another address with"
+            " --listen."
         ) from error
     control = ControlSocket(
         folder.control_socket,
@@ -125,26 +156,36 @@ def _transports(core: Core, folder: StateFolder, settings: Settings) -> Iterator
         yield listener.port
     finally:
         folder.remove_port()
-        control.stop()
+        # Each may have to wait for its connections: both at once.
+        stopping = threading.Thread(target=control.stop, name="control-stop", daemon=True)
+        stopping.start()
         listener.stop()
+        stopping.join()
 
 
-def _announce(folder: StateFolder, settings: Settings, port: int) -> None:
-    """Tell the person at the terminal how to connect."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
-    key = folder.path / ADMINISTRATOR_KEY
-    lines = [f"trustconf {__version__} listening on {settings.host}:{port}, state in {folder.path}"]
-    if key.exists():
+def _announce(settings: Settings, port: int, folder: StateFolder, key: Path | None) -> None:
+    """Tell the person at the terminal how to connect: as the administrator with `key`, or as whoever there is."""
+    host = _ANY_ADDRESS.get(settings.host, settings.host)
+    lines = [f"trustconf {__version__} listening on {settings.address(port)}, state in {folder.path}", ""]
+    if key is not None:
+        ssh = f"ssh -i {shlex.quote(str(key))} -p {port}"
         lines += [
-            "",
             "Connect with OpenSSH:",
-            f"  ssh -i {key} -p {port} {ADMINISTRATOR}@{host} 'show version'",
-            f"  ssh -i {key} -p {port} -s {ADMINISTRATOR}@{host} netconf",
+            f"  {ssh} {ADMINISTRATOR}@{host} 'show version'",
+            f"  {ssh} -s {ADMINISTRATOR}@{host} netconf",
             "or with ncclient:",
             "  from ncclient import manager",
             f"  m = manager.connect(host={host!r}, port={port}, username={ADMINISTRATOR!r},",
             f"                      key_filename={str(key)!r}, hostkey_verify=False,",
             "                      allow_agent=False, look_for_keys=False)",
-            "",
         ]
-    print("\n".join([*lines, "ready"]), flush=True)  # noqa: T201
+    else:
+        lines += [
+            f"The state folder holds no key of {ADMINISTRATOR!r} that is in use. Connect as a user who was added with",
+            f"  trustconf user add NAME --state-dir {shlex.quote(str(folder.path))} --group administrators"
+            " --public-key FILE",
+            "which also works while the agent runs:",
+            f"  ssh -p {port} NAME@{host} 'show version'",
+            f"  ssh -p {port} -s NAME@{host} netconf",
+        ]
+    print("\n".join([*lines, "", "ready"]), flush=True)  # noqa: T201

@@ -11,8 +11,9 @@ is only what must be known before there is a datastore.
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 MAX_FILE_SIZE = 64 * 1024
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[0-9A-Za-z.-]+)):(?P<port>[0-9]{1,5})")
 MAX_MESSAGE_SIZE_RANGE = range(64 * 1024, 1024 * 1024 * 1024 + 1)
 
 
@@ -38,15 +40,24 @@ class Settings:
     log_level: str = "info"
     max_message_size: int = 16 * 1024 * 1024
 
+    def address(self, port: int) -> str:
+        """The listening address with `port`, as people write it: an IPv6 address in brackets."""
+        return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
+
 
 def load_settings(file: Path | None, *, listen: str | None = None, log_format: str | None = None) -> Settings:
     """Settings from `file` (None: defaults), overridden by the options that are given. Raises SettingsError."""
-    given = _read(file) if file is not None else {}
-    if listen is not None:
-        given["listen"] = listen
-    if log_format is not None:
-        given["log-format"] = log_format
     settings = Settings()
+    if file is not None:
+        try:
+            settings = _applied(settings, _read(file))
+        except SettingsError as error:
+            raise SettingsError(f"settings file {file}: {error}") from error
+    options = {"listen": listen, "log-format": log_format}
+    return _applied(settings, {name: value for name, value in options.items() if value is not None})
+
+
+def _applied(settings: Settings, given: Mapping[str, Any]) -> Settings:
     for name, value in given.items():
         try:
             apply = _APPLY[name]
@@ -61,22 +72,22 @@ def _read(file: Path) -> dict[str, Any]:
         with file.open("rb") as stream:
             data = stream.read(MAX_FILE_SIZE + 1)
     except OSError as error:
-        raise SettingsError(f"can't read the settings file {file}: {error.strerror}") from error
+        raise SettingsError(f"can't be read: {error.strerror}") from error
     if len(data) > MAX_FILE_SIZE:
-        raise SettingsError(f"the settings file {file} is larger than {MAX_FILE_SIZE} bytes")
+        raise SettingsError(f"is larger than {MAX_FILE_SIZE} bytes")
     try:
         return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"the settings file {file} is not TOML: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SettingsError(f"is not TOML: {error}") from error
 
 
 def _listen(settings: Settings, value: Any) -> Settings:
-    host, separator, port = str(value).rpartition(":")
-    if not separator or not host or not port.isdigit() or int(port) > 65535:
+    match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
+    if match is None or int(match["port"]) > 65535:
         raise SettingsError(
-            f"listen must be ADDR:PORT with a port of 0 to 65535, for example 127.0.0.1:830, not {value}"
+            f"listen must be ADDR:PORT with a port of 0 to 65535, for example 127.0.0.1:830 or [::1]:830, not {value!r}"
         )
-    return replace(settings, host=host.removeprefix("[").removesuffix("]"), port=int(port))
+    return replace(settings, host=match["ipv6"] or match["host"], port=int(match["port"]))
 
 
 def _log_format(settings: Settings, value: Any) -> Settings:
@@ -88,7 +99,7 @@ def _log_level(settings: Settings, value: Any) -> Settings:
 
 
 def _max_message_size(settings: Settings, value: Any) -> Settings:
-    if not isinstance(value, int) or value not in MAX_MESSAGE_SIZE_RANGE:
+    if type(value) is not int or value not in MAX_MESSAGE_SIZE_RANGE:
         low, high = MAX_MESSAGE_SIZE_RANGE.start, MAX_MESSAGE_SIZE_RANGE.stop - 1
         raise SettingsError(f"max-message-size must be a number of bytes from {low} to {high}, not {value!r}")
     return replace(settings, max_message_size=value)

@@ -157,8 +157,9 @@ class Database:
                 raise StorageUnavailableError("The database is closed.")
             connection = self._idle_readers.pop() if self._idle_readers else None
         if connection is None:
-            connection = _connect(self.path)
-            connection.execute("PRAGMA query_only = ON")
+            with _mapped_errors():
+                connection = _connect(self.path)
+                connection.execute("PRAGMA query_only = ON")
         try:
             yield connection
         finally:
@@ -231,3 +232,8 @@ def _mapped_errors() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise StorageUnavailableError(f"The database can't be used now: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        # Its subclasses tell of a wrong statement or a broken constraint; the class itself, of a damaged file.
+        if type(error) is not sqlite3.DatabaseError:
+            raise
+        raise StorageUnavailableError(f"The database is damaged ({error}). Restore it from a backup.") from error

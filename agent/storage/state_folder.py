@@ -19,10 +19,17 @@ from agent.storage.errors import StateFolderInUseError as StateFolderInUseError
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
+#: Name of the running agent's socket in its folder; for those who may talk to it without owning the folder.
+CONTROL_SOCKET: Final = "control.sock"
+#: What only a state folder of ours holds. A folder with other things in it is not made private, let alone filled.
+_OURS: Final = ("lock", "master.key", "trustconf.db")
 
 
 class StateFolder:
-    """A state folder, made when it does not exist. Raises StateFolderError."""
+    """A state folder, made when it does not exist.
+
+    Raises StateFolderError when it can't be made, belongs to another user, or is a folder of something else.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -44,7 +51,7 @@ class StateFolder:
 
     @property
     def control_socket(self) -> Path:
-        return self.path / "control.sock"
+        return self.path / CONTROL_SOCKET
 
     @property
     def lock_file(self) -> Path:
@@ -58,7 +65,10 @@ class StateFolder:
         """
         if self._lock_descriptor is not None:
             raise RuntimeError("this object holds the lock already")
-        descriptor = os.open(self.lock_file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        try:
+            descriptor = os.open(self.lock_file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        except OSError as error:
+            raise StateFolderError(f"The state folder {self.path} can't be locked: {error.strerror}.") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -97,14 +107,25 @@ class StateFolder:
                 self.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
                 sync_directory(self.path.parent)
             status = self.path.stat()
-            if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != FOLDER_MODE:
+            if status.st_uid != os.geteuid():
+                raise StateFolderError(
+                    f"The state folder {self.path} belongs to user id {status.st_uid}, and this process runs as"
+                    f" {os.geteuid()}. Run this as the folder's owner, or choose another --state-dir."
+                )
+            if stat.S_IMODE(status.st_mode) != FOLDER_MODE:
+                self._require_ours()
                 self.path.chmod(FOLDER_MODE)
+        except FileExistsError as error:
+            raise StateFolderError(f"The state folder {self.path} can't be used: it is not a folder.") from error
         except OSError as error:
             raise StateFolderError(f"The state folder {self.path} can't be used: {error.strerror}.") from error
-        if status.st_uid != os.geteuid():
+
+    def _require_ours(self) -> None:
+        names = {entry.name for entry in os.scandir(self.path)}
+        if names and names.isdisjoint(_OURS):
             raise StateFolderError(
-                f"The state folder {self.path} belongs to user id {status.st_uid}, and this process runs as"
-                f" {os.geteuid()}. Run the agent as the folder's owner, or choose another --state-dir."
+                f"The folder {self.path} is open to others and holds other things than an agent's state. Choose a new"
+                " or an empty folder as --state-dir."
             )
 
 

@@ -37,9 +37,20 @@ def test_a_folder_that_others_may_read_is_closed(tmp_path):
     assert mode(tmp_path / "state") == 0o700
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "home").mkdir(mode=0o755)
+    (tmp_path / "home" / "letter.txt").write_text("")
+    with pytest.raises(StateFolderError, match="other things"):
+        StateFolder(tmp_path / "home")
+    assert mode(tmp_path / "home") == 0o755
+    (tmp_path / "home" / "trustconf.db").write_text("")
+    StateFolder(tmp_path / "home")
+    assert mode(tmp_path / "home") == 0o700
+
+
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
     (tmp_path / "state").write_text("")
-    with pytest.raises(StateFolderError, match="can't be used"):
+    with pytest.raises(StateFolderError, match="it is not a folder"):
         StateFolder(tmp_path / "state")
 
 
@@ -72,7 +83,7 @@ def test_the_lock_is_free_after_the_block(tmp_path):
 def test_the_lock_file_is_not_followed_elsewhere(tmp_path):
     folder = StateFolder(tmp_path / "state")
     folder.lock_file.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic"):
+    with pytest.raises(StateFolderError, match="symbolic"):
         folder.lock()
     assert not (tmp_path / "elsewhere").exists()
 
