@@ -52,7 +52,7 @@ MAX_KEY_PAIRS: Final = 1000
 Origin: TypeAlias = Literal["exec", "config"]
 KeyListener: TypeAlias = Callable[[KeyEvent], None]
 
-#: The listing's order: keys made by commands come first (the guide), then by type and label.
+#: The order of listings: keys made by commands first (the guide), then by type, then as they were made.
 _TYPE_ORDER: Final = {key_type: position for position, key_type in enumerate(KeyType)}
 _SELECT: Final = (
     "SELECT k.*, p.purpose, p.public_key FROM key_pairs AS k JOIN key_parts AS p USING (type, label)"
@@ -294,7 +294,7 @@ class KeyStore:
         for row in rows:
             parts.setdefault((row["type"], row["label"]), {})[KeyPurpose(row["purpose"])] = row
         pairs = [_key_pair(by_purpose) for by_purpose in parts.values()]
-        return sorted(pairs, key=lambda pair: (pair.origin == "config", _TYPE_ORDER[pair.type], pair.label))
+        return sorted(pairs, key=lambda pair: (pair.origin == "config", _TYPE_ORDER[pair.type], pair.created, pair.label))
 
 
 def _key_pair(by_purpose: dict[KeyPurpose, sqlite3.Row]) -> KeyPair:
