@@ -45,7 +45,10 @@ class Intervals:
         return Intervals(tuple(spans), error_message, error_app_tag)
 
     def __contains__(self, value: int) -> bool:
-        return any(low <= value <= high for low, high in self.spans)
+        for low, high in self.spans:  # noqa: SIM110 - asked for nearly every value; any() takes three times as long
+            if low <= value <= high:
+                return True
+        return False
 
     def describe(self, number: Callable[[int], str] = str) -> str:
         """As the YANG writes it: "1..10 | 20"."""
