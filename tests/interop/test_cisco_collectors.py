@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from lxml import etree
@@ -197,6 +199,18 @@ class TestShowCommands:
         assert (result.returncode, result.stderr) == (0, "")
         assert TIME_LINE.match(result.stdout), result.stdout[:80]
         assert expected is None or expected in result.stdout
+
+    @pytest.mark.parametrize(
+        "command", ["show crypto ca certificates", "show crypto key mypubkey ecdsa", "show nonsense"]
+    )
+    def test_trustconf_show_prints_the_same(self, enrolled, shared_agent, command):
+        local = subprocess.run(
+            [sys.executable, "-m", "agent.cli", *command.split(), "--state-dir", shared_agent.state],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        over_ssh = shared_agent.exec(command)
+        assert local.returncode == over_ssh.returncode
+        assert TIME_LINE.sub("", local.stdout) == TIME_LINE.sub("", over_ssh.stdout)
 
     def test_terminal_length_alone_and_before_a_command(self, shared_agent):
         alone = shared_agent.exec("terminal length 0")
