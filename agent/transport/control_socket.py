@@ -42,7 +42,7 @@ MAX_CONNECTIONS = 32
 #: How long a peer may take to say what it wants, in seconds.
 REQUEST_SECONDS = 10.0
 
-STOP_SECONDS = 1.5
+STOP_SECONDS = 1.0
 
 #: The name under which a local peer acts and is logged.
 LOCAL_USER = "local"

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 BACKLOG = 128
 
 #: stop() waits so long, in seconds, for the threads of all connections together.
-STOP_SECONDS = 1.5
+STOP_SECONDS = 1.0
 
 # paramiko writes errors with tracebacks for every port scan; how a connection ended is told by ssh_server.py in a line.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
