@@ -6,6 +6,7 @@ The list is that of trustpoints: about 210 bytes of XML an entry, rules to check
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
 import tempfile
 import time
@@ -17,6 +18,7 @@ from lxml import etree
 from agent.caller import Caller
 from agent.clock import SystemClock
 from agent.core import Core
+from agent.daemon import OBJECTS_PER_COLLECTION
 from agent.netconf.session import Session
 from agent.storage.state_folder import StateFolder
 from scripts.bench_client import HELLO, RawClient, rate, rpc, sessions
@@ -232,6 +234,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures the agent.")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     repeat = 30 if parser.parse_args().quick else 300
+    gc.set_threshold(OBJECTS_PER_COLLECTION)
     table = Table()
     with tempfile.TemporaryDirectory() as folder:
         engine(table, Path(folder), repeat)
