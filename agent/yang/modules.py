@@ -34,7 +34,8 @@ def default_search_path() -> list[Path]:
     package = Path(__file__).resolve().parent.parent
     installed = package / "models"
     ours = installed if installed.is_dir() else package.parent / "yang"
-    share = [Path(sysconfig.get_path("data")), Path(sys.prefix), Path(sys.base_prefix)]
+    # pip puts pyang's share tree beside its lib: the environment's, the user's, or a folder (--target) with both.
+    share = [*Path(pyang.__file__).resolve().parents, Path(sysconfig.get_path("data")), Path(sys.prefix)]
     standard = [folder / "share" / "yang" / "modules" for folder in share]
     found = [ours, ours / "cisco", *next(([folder] for folder in standard if folder.is_dir()), [])]
     return [folder for folder in found if folder.is_dir()]
