@@ -294,7 +294,9 @@ class KeyStore:
         for row in rows:
             parts.setdefault((row["type"], row["label"]), {})[KeyPurpose(row["purpose"])] = row
         pairs = [_key_pair(by_purpose) for by_purpose in parts.values()]
-        return sorted(pairs, key=lambda pair: (pair.origin == "config", _TYPE_ORDER[pair.type], pair.created, pair.label))
+        return sorted(
+            pairs, key=lambda pair: (pair.origin == "config", _TYPE_ORDER[pair.type], pair.created, pair.label)
+        )
 
 
 def _key_pair(by_purpose: dict[KeyPurpose, sqlite3.Row]) -> KeyPair:

@@ -3,9 +3,9 @@
     python isolated_server.py FD PORT COMMAND...
 
 scepserver listens on all interfaces of its machine. So it runs in a network namespace of its own (the caller starts
-this script by `unshare -n`), where the only interface is a loopback that nothing else shares. FD is a listening TCP socket
-that the test opened on 127.0.0.1 outside: it works across the border. Each connection to it becomes one to PORT inside.
-Everything ends when the caller closes our standard input, or dies.
+this script by `unshare -n`), where the only interface is a loopback that nothing else shares. FD is a listening TCP
+socket that the test opened on 127.0.0.1 outside: it works across the border. Each connection to it becomes one to PORT
+inside. Everything ends when the caller closes our standard input, or dies.
 """
 
 from __future__ import annotations
