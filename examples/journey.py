@@ -170,6 +170,7 @@ def main() -> int:
     parser.add_argument("--key-type", default="rsa", help="rsa, ecdsa-nistp256, ecdsa-nistp384 or ed25519")
     parser.add_argument("--nonce", default=secrets.token_hex(8))
     parser.add_argument("--output", type=Path, default=Path("evidence"), help="folder for envelope and root")
+    parser.add_argument("--zeroize", action="store_true", help="destroy the signing key at the end")
     options = parser.parse_args()
 
     def step(text: str) -> None:
@@ -192,6 +193,9 @@ def main() -> int:
         certificates = read_certificates(m)
         envelope = collect_signed_dossier(m, options.nonce)
         step(f"collected a signed dossier for nonce {options.nonce}: {len(envelope)} bytes")
+        if options.zeroize:
+            zeroize_key(m, options.key_type, "system-enroll-key")
+            step(f"zeroized {options.key_type} key system-enroll-key: nothing more is signed with it")
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "root.pem").write_text(certificates["ca"])
     (options.output / "envelope.json").write_text(envelope)
