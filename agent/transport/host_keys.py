@@ -6,8 +6,6 @@ OpenSSH private keys, mode 0600, in a folder of mode 0700; they are complete or 
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,8 @@ import paramiko
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from agent.storage.state_folder import replace_file
 
 RSA_BITS = 3072
 
@@ -56,30 +56,10 @@ def _load(folder: Path, kind: _Kind) -> paramiko.PKey:
     path = folder / kind.file_name
     if not path.exists():
         pem = kind.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-        _write_secret(path, pem)
+        replace_file(path, pem)
     if path.stat().st_mode & 0o077:
         raise HostKeyError(f"{path} can be read by others: set its mode to 0600")
     try:
         return kind.load(str(path))
     except (paramiko.SSHException, ValueError, OSError) as error:
         raise HostKeyError(f"{path} is not a usable host key: remove it and a new one is made at the start") from error
-
-
-def _write_secret(path: Path, content: bytes) -> None:
-    """Make `path` with `content` in one step that survives a power loss, readable by the owner alone."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
