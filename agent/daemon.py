@@ -25,9 +25,10 @@ from agent.providers.system.config import ssh_server_limits
 from agent.providers.system.users import ConfiguredUsers
 from agent.settings import Settings
 from agent.ssh_settings import LoginUsers, transport_limits
-from agent.storage.errors import StorageError
+from agent.storage.errors import StateFolderInUseError, StorageError
 from agent.storage.state_folder import StateFolder
 from agent.transport.authentication import DirectoryAuthenticator
+from agent.transport.control_client import is_agent_running
 from agent.transport.control_socket import ControlSocket
 from agent.transport.host_keys import HostKeyError, load_or_create
 from agent.transport.limits import TransportLimits
@@ -45,6 +46,9 @@ MAX_SESSIONS = 1024 + 64
 OBJECTS_PER_COLLECTION = 10_000
 
 
+#: How often a state folder in use that no agent answers for is tried, and the seconds between two times.
+LOCK_ATTEMPTS = 20
+LOCK_PAUSE = 0.25
 #: Where to connect to when the agent listens on all addresses.
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 #: Seconds from SIGTERM to the end of the process at the latest.
@@ -63,7 +67,7 @@ def serve(state_dir: Path, settings: Settings) -> int:
     configure_logging(settings.log_format, settings.log_level, clock)
     try:
         folder = StateFolder(state_dir)
-        with folder.lock():
+        with _locked(folder, stop):
             limits = Limits(message=settings.max_message_size, chunk=settings.max_message_size, sessions=MAX_SESSIONS)
             with Core.open(folder, clock, limits=limits) as core:
                 if create_administrator(core, folder):
@@ -80,6 +84,18 @@ def serve(state_dir: Path, settings: Settings) -> int:
     if threading.active_count() > 1:
         _exit()
     return 0
+
+
+def _locked(folder: StateFolder, stop: threading.Event) -> StateFolder:
+    """The folder, locked. Raises StateFolderInUseError: at once when an agent runs there, else after a little patience
+    with a command that has opened the state, such as `trustconf user add`."""
+    for _ in range(LOCK_ATTEMPTS):
+        try:
+            return folder.lock()
+        except StateFolderInUseError:
+            if is_agent_running(folder.control_socket) or stop.wait(LOCK_PAUSE):
+                raise
+    return folder.lock()
 
 
 def _stop_on_signals() -> threading.Event:

@@ -263,6 +263,28 @@ def agent_as(agent, user, key):
     )  # fmt: skip
 
 
+def test_users_added_all_at_once_while_an_agent_starts(tmp_path, key):
+    state = tmp_path / "state"
+    commands = [
+        subprocess.Popen(
+            [
+                sys.executable, "-m", "agent.cli", "user", "add", f"user{number}", "--state-dir", state,
+                "--group", "administrators", "--public-key", f"{key}.pub",
+            ],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for number in range(4)
+    ]  # fmt: skip
+    agent = AgentProcess(state).start()
+    try:
+        assert [(command.communicate(timeout=60)[0], command.returncode) for command in commands] == [
+            (f"user user{number} may log in (group administrators)\n", 0) for number in range(4)
+        ]
+        assert all(log_in(agent, f"user{number}", key) for number in range(4))
+    finally:
+        agent.kill()
+
+
 def test_a_password_from_standard_input(shared_agent):
     done = add_user(shared_agent.state, "erin", "--password-stdin", stdin=f"{PASSWORD}\nsecond line\n".encode())
     assert done.returncode == 0
