@@ -384,6 +384,8 @@ def test_show_says_the_same_with_and_without_a_running_agent(shared_agent, stopp
         done = trustconf("show", "--state-dir", state, "version")
         assert done.returncode == 0, done.stderr
         assert f"trustconf, Version {__version__}" in done.stdout
+    assert "ControlProtocolError" not in shared_agent.log
+    for state in (shared_agent.state, stopped_state):
         assert trustconf("show", "version", "--state-dir", state).returncode == 0
         wrong = trustconf("show", "--state-dir", state, "nonsense")
         assert wrong.returncode == 1

@@ -29,13 +29,16 @@ class ControlProtocolError(Exception):
 
 
 def read_mode(stream: ByteStream) -> bytes:
-    """The first line, without its end. Raises ControlProtocolError, OSError."""
+    """The first line, without its end; empty when the peer only looked whether somebody is there.
+
+    Raises ControlProtocolError, OSError.
+    """
     line = b""
     while len(line) <= MAX_MODE_BYTES:
         byte = stream.recv(1)
-        if not byte:
-            raise ControlProtocolError("the connection ended before its first line")
-        if byte == b"\n":
+        if not byte and line:
+            raise ControlProtocolError("the connection ended inside its first line")
+        if byte in (b"", b"\n"):
             return line
         line += byte
     raise ControlProtocolError("the first line is too long")

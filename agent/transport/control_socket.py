@@ -132,7 +132,7 @@ class ControlSocket:
                 request = read_frame(stream, MAX_REQUEST_BYTES)
                 limit.cancel()
                 self._serve_exec(stream, request, caller)
-            else:
+            elif mode:
                 log.warning("a local connection asked for something unknown")
         except (ControlProtocolError, OSError) as error:
             log.info("a local connection ended: %s", type(error).__name__)
