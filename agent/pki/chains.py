@@ -120,7 +120,7 @@ def verify_issued(certificate: x509.Certificate, issuer: x509.Certificate, *, al
 
 def check_validity(certificate: x509.Certificate, at: datetime) -> None:
     """Raises CertificateNotValidError outside of the certificate's validity, both ends included."""
-    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    start, end = _read("its dates", lambda: (certificate.not_valid_before_utc, certificate.not_valid_after_utc))
     if not start <= at <= end:
         raise CertificateNotValidError(subject_of(certificate), start, end, at)
 

@@ -24,7 +24,7 @@ def name(common_name):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-_USAGES = [
+_USAGES = (
     "digital_signature",
     "content_commitment",
     "key_encipherment",
@@ -34,7 +34,7 @@ _USAGES = [
     "crl_sign",
     "encipher_only",
     "decipher_only",
-]
+)
 
 
 def key_usage(**wanted):

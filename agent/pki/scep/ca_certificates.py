@@ -104,6 +104,8 @@ def _check_authority(
         if issuer is None:
             raise RaCertificateError(f"{subject_of(certificate)} is no RA of this CA, which did not issue it.")
         check_validity(certificate, at)
+        # What recipient and signers look at must be readable.
+        extension(certificate, x509.KeyUsage)
         return verify_issued(certificate, issuer, allow_sha1=policy.allow_sha1)
     except SignatureNotAllowedError as error:
         raise AlgorithmNotAllowedError(_USE, error.algorithm) from error

@@ -196,7 +196,7 @@ class ScepClient:
         except (UnsupportedAlgorithm, ValueError, TypeError) as error:
             raise MalformedMessageError("its CRL can't be read") from error
         if not (named and signed):
-            raise WrongIssuerError("another")
+            raise WrongIssuerError("another CA")
 
     async def _send(self, sent: Sent, capabilities: Capabilities, limit: int) -> bytes:
         if capabilities.post:

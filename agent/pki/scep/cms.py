@@ -20,7 +20,7 @@ from typing import Any, Final
 from asn1crypto import algos, cms, core
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -117,7 +117,7 @@ def sign(
 
 def encrypt(content: bytes, recipient: x509.Certificate, cipher: ContentCipher) -> bytes:
     """EnvelopedData in DER. Raises UnsupportedKeyError for a recipient without RSA key."""
-    public_key = recipient.public_key()
+    public_key = _public_key(recipient)
     if not isinstance(public_key, rsa.RSAPublicKey):
         raise UnsupportedKeyError("The CA has no RSA certificate to encrypt for, and SCEP needs one.")
     key, iv = secrets.token_bytes(cipher.key_bytes), secrets.token_bytes(cipher.block_bytes)
@@ -221,7 +221,10 @@ def read_certificates(message: bytes) -> tuple[x509.Certificate, ...]:
 def read_certificate(der: bytes) -> x509.Certificate:
     """One certificate in DER. Raises MalformedMessageError."""
     with _reading("a certificate"):
-        return x509.load_der_x509_certificate(der)
+        certificate = x509.load_der_x509_certificate(der)
+        # The library reads these when they are first asked for: now, while its failures are expected.
+        _ = certificate.subject, certificate.issuer, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        return certificate
 
 
 def read_crl(message: bytes) -> x509.CertificateRevocationList | None:
@@ -245,7 +248,7 @@ def is_signed_data(message: bytes) -> bool:
 
 def _check_signature(info: Any, signer: x509.Certificate, data: bytes, digest: Digest) -> None:
     algorithm = info["signature_algorithm"]["algorithm"].native
-    key = signer.public_key()
+    key = _public_key(signer)
     if algorithm not in _RSA_SIGNATURES or not isinstance(key, rsa.RSAPublicKey):
         raise UnsupportedAlgorithmError("answer signature", str(algorithm))
     try:
@@ -297,6 +300,14 @@ def _identifies(identifier: Any, certificate: x509.Certificate) -> bool:
         chosen = identifier.chosen
         return bool(chosen["serial_number"].native == own.serial_number and chosen["issuer"] == own.issuer)
     return bool(identifier.chosen.native == own.key_identifier)
+
+
+def _public_key(certificate: x509.Certificate) -> object:
+    """The public key, None for one that the library doesn't know."""
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
 
 
 def _issuer_and_serial(certificate: Any) -> Any:

@@ -103,10 +103,6 @@ class Request:
     digest: str
     method: str
 
-    @property
-    def csr(self):
-        return x509.load_der_x509_csr(self.content)
-
 
 @dataclass(frozen=True)
 class Reply:
@@ -172,6 +168,8 @@ class FakeCa:
     def operate(self, message, method):
         request = self.read(message, method)
         self.requests.append(request)
+        if request.kind in (MessageType.PKCS_REQ, MessageType.RENEWAL_REQ):
+            self.csr = x509.load_der_x509_csr(request.content)
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         return self.answer(request, reply)
 
@@ -218,7 +216,5 @@ class FakeCa:
         return message if reply.mangle is None else reply.mangle(message)
 
     def issue(self, request):
-        if request.kind is MessageType.CERT_POLL:
-            return self.issuer.issue(self.pending.subject, self.pending.public_key())
-        csr = self.pending = request.csr
-        return self.issuer.issue(csr.subject, csr.public_key(), csr.extensions)
+        """What the last PKCS #10 asks for."""
+        return self.issuer.issue(self.csr.subject, self.csr.public_key(), self.csr.extensions)
