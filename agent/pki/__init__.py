@@ -10,5 +10,10 @@ self_enrollment.py  the two certificates of `enrollment self`: root and leaf
 certificates.py     a certificate as it is shown
 signer.py           signing with the key of a certificate
 trustpoint_store.py the certificates of the trustpoints
+chains.py           chains of CAs: put in order, checked link by link; chain_errors.py: how they are refused
+signatures.py       whether a key made a signature, SHA-1 on request
+requests.py         certification requests (PKCS #10)
+certificate_parts.py what certificates and requests have in common
+scep/               a SCEP client (RFC 8894)
 errors.py           how all of these refuse
 """
