@@ -8,6 +8,7 @@ names.py            distinguished names: the subject that a person types, and th
 trustpoint.py       what a trustpoint is configured to do
 self_enrollment.py  the two certificates of `enrollment self`: root and leaf
 certificates.py     a certificate as it is shown
+fingerprints.py     fingerprints that people paste and compare
 signer.py           signing with the key of a certificate
 trustpoint_store.py the certificates of the trustpoints
 chains.py           chains of CAs: put in order, checked link by link; chain_errors.py: how they are refused

@@ -86,6 +86,17 @@ class InvalidSubjectNameError(PkiError):
     """A subject name can't be understood."""
 
 
+class InvalidFingerprintError(PkiError):
+    """A fingerprint can't be understood. `reason`: what is wrong with it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"This is no fingerprint: {reason}. Paste the SHA-256 (64 hexadecimal digits), SHA-1 (40) or MD5 (32)"
+            " fingerprint of the certificate; spaces and colons between the digits don't matter."
+        )
+        self.reason = reason
+
+
 class InvalidTrustpointError(PkiError):
     """A trustpoint can't be as it is configured. `field`: the attribute of TrustpointConfig at fault."""
 

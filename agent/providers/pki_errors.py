@@ -24,6 +24,7 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         pki.KeyNotFoundError: Refusal("data-missing", "key-not-found", "label"),
         pki.KeyOwnedByConfigurationError: Refusal("access-denied", "key-owned-by-configuration", "label"),
         pki.InvalidSubjectNameError: Refusal("invalid-value", "invalid-subject-name", "subject_name"),
+        pki.InvalidFingerprintError: Refusal("invalid-value", "invalid-fingerprint", "fingerprint"),
         pki.DigestNotSupportedError: Refusal("invalid-value", "digest-not-supported"),
         pki.InvalidTrustpointError: Refusal("invalid-value", "invalid-trustpoint"),
         pki.KeyTooSmallError: Refusal("operation-failed", "key-too-small"),
