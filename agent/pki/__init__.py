@@ -8,6 +8,8 @@ names.py            distinguished names: the subject that a person types, and th
 trustpoint.py       what a trustpoint is configured to do
 self_enrollment.py  the two certificates of `enrollment self`: root and leaf
 certificates.py     a certificate as it is shown
+certificate_texts.py certificates as people paste them; import_errors.py: how they are refused
+certificate_bags.py certificates out of DER and PKCS #7; ber.py: the elements of BER
 fingerprints.py     fingerprints that people paste and compare
 signer.py           signing with the key of a certificate
 trustpoint_store.py the certificates of the trustpoints

@@ -97,6 +97,14 @@ class InvalidFingerprintError(PkiError):
         self.reason = reason
 
 
+class MalformedBerError(PkiError):
+    """Bytes are not what they should be. `reason`: a few words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The data is damaged: {reason}.")
+        self.reason = reason
+
+
 class InvalidTrustpointError(PkiError):
     """A trustpoint can't be as it is configured. `field`: the attribute of TrustpointConfig at fault."""
 

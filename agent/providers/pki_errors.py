@@ -7,11 +7,12 @@ from typing import Final
 
 from agent.integrity.errors import SourceUnavailableError
 from agent.pki import errors as pki
+from agent.pki import import_errors as imports
 from agent.providers.refusals import Refusal, Refusals
 from agent.storage import errors as storage
 
-#: Words for parts of a request: "label", "type" and "size" of a key pair, "fips" for FIPS mode, and the attributes of
-#: TrustpointConfig.
+#: Words for parts of a request: "label", "type" and "size" of a key pair, "fips" for FIPS mode, "fingerprint",
+#: "certificates" for pasted ones, and the attributes of TrustpointConfig.
 PKI_REFUSALS: Final[Refusals] = MappingProxyType(
     {
         pki.InvalidLabelError: Refusal("invalid-value", "invalid-key-label", "label"),
@@ -25,6 +26,9 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         pki.KeyOwnedByConfigurationError: Refusal("access-denied", "key-owned-by-configuration", "label"),
         pki.InvalidSubjectNameError: Refusal("invalid-value", "invalid-subject-name", "subject_name"),
         pki.InvalidFingerprintError: Refusal("invalid-value", "invalid-fingerprint", "fingerprint"),
+        imports.PrivateKeyPastedError: Refusal("invalid-value", "private-key-disclosed", "certificates"),
+        imports.PasteTooLargeError: Refusal("too-big", "too-many-certificates", "certificates"),
+        imports.PastedCertificatesError: Refusal("invalid-value", "invalid-certificates", "certificates"),
         pki.DigestNotSupportedError: Refusal("invalid-value", "digest-not-supported"),
         pki.InvalidTrustpointError: Refusal("invalid-value", "invalid-trustpoint"),
         pki.KeyTooSmallError: Refusal("operation-failed", "key-too-small"),

@@ -9,6 +9,5 @@ capabilities.py     what a CA says that it can do
 cms.py              signed and enveloped data
 attributes.py       the signed attributes and their numbers
 algorithms.py       ciphers and digests, and which of them are allowed
-ber.py              byte strings as CAs really write them
 errors.py           one exception a kind of failure
 """

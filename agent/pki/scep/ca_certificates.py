@@ -12,6 +12,7 @@ from datetime import datetime
 
 from cryptography import x509
 
+from agent.pki.certificate_bags import is_certificate_bag
 from agent.pki.chain_errors import ChainError, SignatureNotAllowedError
 from agent.pki.chains import (
     check_validity,
@@ -24,7 +25,7 @@ from agent.pki.chains import (
     verify_links,
 )
 from agent.pki.scep.algorithms import ScepPolicy, Weakness
-from agent.pki.scep.cms import is_signed_data, read_certificate, read_certificates
+from agent.pki.scep.cms import read_certificate, read_certificates
 from agent.pki.scep.errors import AlgorithmNotAllowedError, CaCertificatesError, RaCertificateError
 
 _USE = "CA certificate"
@@ -92,7 +93,7 @@ def read_ca_certificates(body: bytes) -> tuple[x509.Certificate, ...]:
     What it is follows from the bytes: servers are not to be relied on for the content type. Raises
     MalformedMessageError.
     """
-    return read_certificates(body) if is_signed_data(body) else (read_certificate(body),)
+    return read_certificates(body) if is_certificate_bag(body) else (read_certificate(body),)
 
 
 def _check_authority(

@@ -9,7 +9,6 @@ asn1crypto reads and writes the structures, cryptography does all cryptography. 
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from agent.pki.scep import ber
+from agent.pki import ber, certificate_bags
+from agent.pki.errors import MalformedBerError
 from agent.pki.scep.algorithms import (
     ContentCipher,
     Digest,
@@ -54,8 +54,6 @@ MAX_CERTIFICATES: Final = 32
 #: Recipients of one message.
 MAX_RECIPIENTS: Final = 16
 
-#: A number that goes on and on: tags and object identifiers are read in quadratic time.
-_ENDLESS_NUMBER: Final = re.compile(rb"[\x80-\xff]{4096}")
 _RSA_SIGNATURES: Final = frozenset(
     {"rsassa_pkcs1v15", "sha1_rsa", "sha224_rsa", "sha256_rsa", "sha384_rsa", "sha512_rsa"}
 )
@@ -210,21 +208,13 @@ def decrypt(
 def read_certificates(message: bytes) -> tuple[x509.Certificate, ...]:
     """The certificates of a SignedData, in the order they are in; no signature is looked at."""
     with _reading("its certificates"):
-        choices = _load(message, "signed_data")["certificates"]
-        if isinstance(choices, core.Void):
-            return ()
-        if len(choices) > MAX_CERTIFICATES:
-            raise MalformedMessageError(f"it has more than {MAX_CERTIFICATES} certificates")
-        return tuple(read_certificate(c.chosen.dump()) for c in choices if c.name == "certificate")
+        return certificate_bags.read_certificate_bag(message, MAX_CERTIFICATES)
 
 
 def read_certificate(der: bytes) -> x509.Certificate:
     """One certificate in DER. Raises MalformedMessageError."""
     with _reading("a certificate"):
-        certificate = x509.load_der_x509_certificate(der)
-        # The library reads these when they are first asked for: now, while its failures are expected.
-        _ = certificate.subject, certificate.issuer, certificate.not_valid_before_utc, certificate.not_valid_after_utc
-        return certificate
+        return certificate_bags.read_certificate(der)
 
 
 def read_crl(message: bytes) -> x509.CertificateRevocationList | None:
@@ -234,16 +224,6 @@ def read_crl(message: bytes) -> x509.CertificateRevocationList | None:
         if isinstance(choices, core.Void) or len(choices) == 0:
             return None
         return x509.load_der_x509_crl(choices[0].chosen.dump())
-
-
-def is_signed_data(message: bytes) -> bool:
-    """Whether it looks like a SignedData, rather than a certificate."""
-    try:
-        outer = next(ber.elements(message), None)
-        inner = None if outer is None or outer.tag != 0x30 else next(outer.children(), None)
-    except MalformedMessageError:
-        return False
-    return inner is not None and inner.tag == 0x06
 
 
 def _check_signature(info: Any, signer: x509.Certificate, data: bytes, digest: Digest) -> None:
@@ -319,8 +299,7 @@ def _content_info(content_type: str, content: Any) -> bytes:
 
 
 def _load(message: bytes, content_type: str) -> Any:
-    if _ENDLESS_NUMBER.search(message):
-        raise MalformedMessageError("it has a number without end")
+    ber.refuse_endless_numbers(message)
     info = cms.ContentInfo.load(message)
     if info["content_type"].native != content_type:
         raise MalformedMessageError(f"it is no {content_type.replace('_', ' ')}")
@@ -348,5 +327,7 @@ def _reading(part: str) -> Iterator[None]:
         yield
     except ScepError:
         raise
+    except MalformedBerError as error:
+        raise MalformedMessageError(error.reason) from error
     except Exception as error:
         raise MalformedMessageError(f"{part} can't be read") from error

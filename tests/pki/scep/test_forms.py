@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from agent.pki.scep import ber
+from agent.pki import ber
+from agent.pki.errors import MalformedBerError
 from agent.pki.scep.algorithms import DES, TRIPLE_DES
-from agent.pki.scep.errors import MalformedMessageError
 from agent.pki.scep.grants import Granted
 from agent.pki.scep.messages import MessageSigner
 from tests.pki.scep.applicant import LENIENT, Applicant
@@ -79,7 +79,7 @@ def test_octet_strings(data, value):
     ],
 )  # fmt: skip
 def test_what_is_no_octet_string(data):
-    with pytest.raises(MalformedMessageError):
+    with pytest.raises(MalformedBerError):
         [ber.octets(element) for element in ber.elements(bytes.fromhex(data))]
 
 
