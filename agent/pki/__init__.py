@@ -5,6 +5,7 @@ small_rsa.py        RSA keys below the 1024 bits that the cryptography library m
 key_store.py        the key pairs of the device: made, sealed at rest, listed, zeroized
 key_display.py      a key pair as the `show` commands and log messages have it
 names.py            distinguished names: the subject that a person types, and the one that is printed
+alternative_names.py subject alternative names, typed and printed
 trustpoint.py       what a trustpoint is configured to do
 self_enrollment.py  the two certificates of `enrollment self`: root and leaf
 certificates.py     a certificate as it is shown

@@ -86,6 +86,10 @@ class InvalidSubjectNameError(PkiError):
     """A subject name can't be understood."""
 
 
+class InvalidAlternativeNamesError(PkiError):
+    """Subject alternative names can't be understood."""
+
+
 class InvalidFingerprintError(PkiError):
     """A fingerprint can't be understood. `reason`: what is wrong with it."""
 

@@ -25,6 +25,9 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         pki.KeyNotFoundError: Refusal("data-missing", "key-not-found", "label"),
         pki.KeyOwnedByConfigurationError: Refusal("access-denied", "key-owned-by-configuration", "label"),
         pki.InvalidSubjectNameError: Refusal("invalid-value", "invalid-subject-name", "subject_name"),
+        pki.InvalidAlternativeNamesError: Refusal(
+            "invalid-value", "invalid-alternative-name", "subject_alternative_name"
+        ),
         pki.InvalidFingerprintError: Refusal("invalid-value", "invalid-fingerprint", "fingerprint"),
         imports.PrivateKeyPastedError: Refusal("invalid-value", "private-key-disclosed", "certificates"),
         imports.PasteTooLargeError: Refusal("too-big", "too-many-certificates", "certificates"),
