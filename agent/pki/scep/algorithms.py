@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from agent.pki.scep.capabilities import Capabilities
 from agent.pki.scep.errors import AlgorithmNotAllowedError, DecryptionError, UnsupportedAlgorithmError
+from agent.pki.weaknesses import Weakness as Weakness
 
 Digest: TypeAlias = hashes.SHA1 | hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 
@@ -35,20 +36,6 @@ class ScepPolicy:
     allow_sha1: bool = False
     allow_des: bool = False
     prefer_aes256: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Weakness:
-    """A weak algorithm was used, with the policy's permission.
-
-    Attributes:
-        use: "request signature", "request encryption", "answer signature", "answer encryption", "CA certificate" or
-            "certificate signature".
-        algorithm: "sha1", "3des-cbc" or "des-cbc".
-    """
-
-    use: str
-    algorithm: str
 
 
 @dataclass(frozen=True, slots=True)

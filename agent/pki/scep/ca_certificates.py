@@ -12,38 +12,25 @@ from datetime import datetime
 
 from cryptography import x509
 
+from agent.pki.ca_chain import CA_CERTIFICATE, CaChain, arrange_chain
 from agent.pki.certificate_bags import is_certificate_bag
 from agent.pki.chain_errors import ChainError, SignatureNotAllowedError
-from agent.pki.chains import (
-    check_validity,
-    extension,
-    is_ca,
-    is_self_issued,
-    order_chain,
-    subject_of,
-    verify_issued,
-    verify_links,
-)
-from agent.pki.scep.algorithms import ScepPolicy, Weakness
+from agent.pki.chains import check_validity, extension, subject_of, verify_issued
+from agent.pki.scep.algorithms import ScepPolicy
 from agent.pki.scep.cms import read_certificate, read_certificates
-from agent.pki.scep.errors import AlgorithmNotAllowedError, CaCertificatesError, RaCertificateError
-
-_USE = "CA certificate"
+from agent.pki.scep.errors import AlgorithmNotAllowedError, RaCertificateError
+from agent.pki.weaknesses import Weakness
 
 
 @dataclass(frozen=True, slots=True)
-class CaCertificates:
+class CaCertificates(CaChain):
     """The certificates of one CA, checked link by link.
 
     Attributes:
-        chain: the top first, the issuing CA last.
         authorities: certificates of registration authorities, all issued by CAs of the chain; the newest first.
-        weaknesses: what the policy had to allow.
     """
 
-    chain: tuple[x509.Certificate, ...]
     authorities: tuple[x509.Certificate, ...] = ()
-    weaknesses: tuple[Weakness, ...] = ()
 
     @classmethod
     def arrange(cls, certificates: Collection[x509.Certificate], at: datetime, policy: ScepPolicy) -> CaCertificates:
@@ -51,30 +38,13 @@ class CaCertificates:
 
         Raises CaCertificatesError, RaCertificateError, AlgorithmNotAllowedError.
         """
-        try:
-            cas = [certificate for certificate in certificates if is_ca(certificate)]
-            # Without any CA, the check of the links says what is wrong.
-            chain = order_chain(cas or certificates, partial=True)
-            sha1 = verify_links(chain, at, allow_sha1=policy.allow_sha1)
-        except SignatureNotAllowedError as error:
-            raise AlgorithmNotAllowedError(_USE, error.algorithm) from error
-        except ChainError as error:
-            raise CaCertificatesError(error) from error
-        others = {certificate for certificate in certificates if certificate not in chain}
+        ca = arrange_chain(certificates, at, allow_sha1=policy.allow_sha1)
+        others = {certificate for certificate in certificates if certificate not in ca.chain}
+        sha1 = bool(ca.weaknesses)
         for certificate in others:
-            sha1 |= _check_authority(certificate, chain, at, policy)
+            sha1 |= _check_authority(certificate, ca.chain, at, policy)
         newest_first = sorted(others, key=lambda c: (c.not_valid_before_utc, c.serial_number), reverse=True)
-        return cls(chain, tuple(newest_first), (Weakness(_USE, "sha1"),) if sha1 else ())
-
-    @property
-    def complete(self) -> bool:
-        """Whether the chain begins with a root."""
-        return is_self_issued(self.chain[0])
-
-    @property
-    def issuer(self) -> x509.Certificate:
-        """The issuing CA."""
-        return self.chain[-1]
+        return cls(ca.chain, (Weakness(CA_CERTIFICATE, "sha1"),) if sha1 else (), tuple(newest_first))
 
     @property
     def recipient(self) -> x509.Certificate:
@@ -109,7 +79,7 @@ def _check_authority(
         extension(certificate, x509.KeyUsage)
         return verify_issued(certificate, issuer, allow_sha1=policy.allow_sha1)
     except SignatureNotAllowedError as error:
-        raise AlgorithmNotAllowedError(_USE, error.algorithm) from error
+        raise AlgorithmNotAllowedError(CA_CERTIFICATE, error.algorithm) from error
     except ChainError as error:
         raise RaCertificateError(f"The certificate of the RA can't be used. {error.message}") from error
 

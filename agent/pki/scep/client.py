@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from dataclasses import replace
 from typing import Final
 
 from cryptography import x509
@@ -104,9 +105,7 @@ class ScepClient:
         certificates = read_certificates(verified.content)
         at = max((self._clock.now(), *(certificate.not_valid_before_utc for certificate in certificates)))
         following = CaCertificates.arrange(certificates, at, self._policy)
-        return CaCertificates(
-            following.chain, following.authorities, tuple(dict.fromkeys(verified.weaknesses + following.weaknesses))
-        )
+        return replace(following, weaknesses=tuple(dict.fromkeys(verified.weaknesses + following.weaknesses)))
 
     async def enroll(
         self, transaction: Transaction, ca: CaCertificates, capabilities: Capabilities, *, renewal: bool = False

@@ -30,7 +30,6 @@ from agent.pki.scep.algorithms import (
     ContentCipher,
     Digest,
     ScepPolicy,
-    Weakness,
     cipher_weakness,
     digest_weakness,
     find_cipher,
@@ -48,6 +47,7 @@ from agent.pki.scep.errors import (
     UnsupportedAlgorithmError,
     UnsupportedKeyError,
 )
+from agent.pki.weaknesses import Weakness
 
 #: Certificates in one message: eight tiers, and RAs.
 MAX_CERTIFICATES: Final = 32

@@ -27,7 +27,6 @@ from agent.pki.keys import KeyType, PrivateKey, generate_private_key
 from agent.pki.scep import cms as scep_cms
 from agent.pki.scep.algorithms import (
     ScepPolicy,
-    Weakness,
     choose_cipher,
     choose_digest,
     cipher_weakness,
@@ -45,6 +44,7 @@ from agent.pki.scep.attributes import (
 from agent.pki.scep.ca_certificates import CaCertificates
 from agent.pki.scep.capabilities import Capabilities
 from agent.pki.scep.errors import MalformedMessageError, UnsupportedKeyError, WrongNonceError, WrongTransactionError
+from agent.pki.weaknesses import Weakness
 
 #: The self-signed certificate of a request is valid so long, for as long as a request may be pending.
 SIGNER_LIFETIME: Final = timedelta(days=365)

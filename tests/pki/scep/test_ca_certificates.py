@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.pki import chain_errors
-from agent.pki.scep.algorithms import ScepPolicy, Weakness
+from agent.pki.scep.algorithms import ScepPolicy
 from agent.pki.scep.ca_certificates import CaCertificates, read_ca_certificates
 from agent.pki.scep.capabilities import Capabilities
 from agent.pki.scep.errors import (
@@ -18,6 +18,7 @@ from agent.pki.scep.errors import (
     MalformedMessageError,
     RaCertificateError,
 )
+from agent.pki.weaknesses import Weakness
 from tests.pki.authorities import START, Authority, key_usage, line, name, rsa_key
 from tests.pki.scep.fake_ca import degenerate
 from tests.pki.test_chains import issue_by_openssl

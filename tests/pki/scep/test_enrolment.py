@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from agent.pki.keys import KeyType, generate_private_key
-from agent.pki.scep.algorithms import AES_256, DES, TRIPLE_DES, ScepPolicy, Weakness
+from agent.pki.scep.algorithms import AES_256, DES, TRIPLE_DES, ScepPolicy
 from agent.pki.scep.attributes import Attribute, FailInfo, MessageType
 from agent.pki.scep.errors import AlgorithmNotAllowedError, NotFoundError, QueryRefusedError, WrongIssuerError
 from agent.pki.scep.grants import Difference, Granted, Pending, Rejected
 from agent.pki.scep.messages import MessageSigner, Transaction
 from agent.pki.trustpoint import CertificateUsage
+from agent.pki.weaknesses import Weakness
 from tests.pki.authorities import START, Authority, line, name, rsa_key
 from tests.pki.scep.applicant import LENIENT, SUBJECT, Applicant
 from tests.pki.scep.fake_ca import FakeCa, Reply, degenerate, signed
@@ -155,7 +156,7 @@ def test_rejected(oid, info):
 def test_rejected_without_a_reason(info):
     ca = FakeCa()
     ca.answer_with(Reply(2, {Attribute.FAIL_INFO: info}))
-    assert Applicant(ca).enroll() == Rejected(None, "", "no reason given")
+    assert Applicant(ca).enroll() == Rejected("", "no reason given")
 
 
 @pytest.mark.parametrize("key_type", [t for t in KeyType if t is not KeyType.RSA])

@@ -9,12 +9,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from agent.clock import SystemClock
 from agent.pki.keys import KeyType, generate_private_key
 from agent.pki.names import parse_subject
-from agent.pki.scep.algorithms import ScepPolicy, Weakness
+from agent.pki.scep.algorithms import ScepPolicy
 from agent.pki.scep.attributes import FailInfo
 from agent.pki.scep.errors import AlgorithmNotAllowedError, HttpStatusError
 from agent.pki.scep.grants import Granted, Rejected
 from agent.pki.scep.http import HttpTransport
 from agent.pki.scep.messages import MessageSigner
+from agent.pki.weaknesses import Weakness
 from tests.pki.authorities import rsa_key
 from tests.pki.scep.applicant import LENIENT, Applicant
 from tests.pki.scep.scepserver import CHALLENGE
