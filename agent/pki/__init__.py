@@ -11,6 +11,7 @@ self_enrollment.py  the two certificates of `enrollment self`: root and leaf
 certificates.py     a certificate as it is shown
 certificate_texts.py certificates as people paste them; import_errors.py: how they are refused
 certificate_bags.py certificates out of DER and PKCS #7; ber.py: the elements of BER
+pkcs12.py           a key and its certificates out of a PKCS #12 file, and into one
 fingerprints.py     fingerprints that people paste and compare
 signer.py           signing with the key of a certificate
 trustpoint_store.py the certificates of the trustpoints

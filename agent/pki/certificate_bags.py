@@ -23,6 +23,14 @@ def read_certificate(der: bytes) -> x509.Certificate:
     return certificate
 
 
+def check_extensions(certificate: x509.Certificate) -> None:
+    """Raises MalformedBerError when they can't be read, which the library notices when it is first asked for them."""
+    try:
+        _ = certificate.extensions
+    except Exception as error:
+        raise MalformedBerError("its extensions are damaged") from error
+
+
 def read_certificate_bag(data: bytes, limit: int) -> tuple[x509.Certificate, ...]:
     """The certificates of a SignedData, in the order they are in; signatures are not looked at.
 

@@ -17,7 +17,7 @@ from typing import Final
 from cryptography import x509
 
 from agent.pki import ber
-from agent.pki.certificate_bags import is_certificate_bag, read_certificate, read_certificate_bag
+from agent.pki.certificate_bags import check_extensions, is_certificate_bag, read_certificate, read_certificate_bag
 from agent.pki.errors import MalformedBerError
 from agent.pki.import_errors import (
     BrokenBase64Error,
@@ -75,11 +75,11 @@ def _checked(certificates: tuple[x509.Certificate, ...]) -> tuple[x509.Certifica
     if not certificates:
         raise NothingPastedError
     for number, certificate in enumerate(certificates, 1):
-        # The library reads them when they are first asked for: now, while there is somebody to tell.
+        # Now, while there is somebody to tell.
         try:
-            _ = certificate.extensions
-        except Exception as error:
-            raise NotACertificateError(f"Certificate {number}", "its extensions are damaged") from error
+            check_extensions(certificate)
+        except MalformedBerError as error:
+            raise NotACertificateError(f"Certificate {number}", error.reason) from error
     return certificates
 
 

@@ -82,3 +82,105 @@ class NotACertificateError(PastedCertificatesError):
         super().__init__(f"{what} is no certificate: {reason}. Copy the certificate again.")
         self.what = what
         self.reason = reason
+
+
+class Pkcs12Error(PkiError):
+    """Base of all refusals of a PKCS #12 file, or to make one."""
+
+
+class Pkcs12TooLargeError(Pkcs12Error):
+    """It has more bytes or certificates than are taken. `limit`: such as "1 MiB"."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(f"The PKCS #12 file has more than {limit}; make one of a single key and its certificates.")
+        self.limit = limit
+
+
+class Pkcs12DamagedError(Pkcs12Error):
+    """It is no PKCS #12 file, or damaged where no password is needed to see it."""
+
+    def __init__(self) -> None:
+        super().__init__("This is no PKCS #12 file, or it is damaged; transfer it again, in binary or base64.")
+
+
+class Pkcs12UnsupportedError(Pkcs12Error):
+    """It is protected in a way that is not supported. `algorithm`: its name or object identifier."""
+
+    def __init__(self, algorithm: str) -> None:
+        super().__init__(
+            f"The PKCS #12 file is protected by {algorithm}, which is not supported; make one with AES-256 and SHA-256."
+        )
+        self.algorithm = algorithm
+
+
+class Pkcs12IterationsError(Pkcs12Error):
+    """To open it would take too long. `iterations`: of all key derivations together; `limit`: most."""
+
+    def __init__(self, iterations: int, limit: int) -> None:
+        super().__init__(
+            f"To open the PKCS #12 file takes more than {limit} iterations of key derivation; make one with fewer."
+        )
+        self.iterations = iterations
+        self.limit = limit
+
+
+class Pkcs12PasswordError(Pkcs12Error):
+    """The password doesn't open it. A wrong password and damage under the encryption look the same."""
+
+    def __init__(self) -> None:
+        super().__init__("The password does not open the PKCS #12 file: it is another one, or the file is damaged.")
+
+
+class Pkcs12NoKeyError(Pkcs12Error):
+    """It has no private key."""
+
+    def __init__(self) -> None:
+        super().__init__("The PKCS #12 file has no private key; export the certificate together with its key.")
+
+
+class Pkcs12SeveralKeysError(Pkcs12Error):
+    """It has more than one private key."""
+
+    def __init__(self) -> None:
+        super().__init__("The PKCS #12 file has several private keys; make one for each key.")
+
+
+class Pkcs12NoCertificateError(Pkcs12Error):
+    """It has no certificate."""
+
+    def __init__(self) -> None:
+        super().__init__("The PKCS #12 file has no certificate; export the key together with its certificate.")
+
+
+class Pkcs12CertificateDamagedError(Pkcs12Error):
+    """A certificate in it can't be read. `reason`: why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"A certificate in the PKCS #12 file can't be used: {reason}.")
+        self.reason = reason
+
+
+class Pkcs12KeyNotSupportedError(Pkcs12Error):
+    """The key is none of keys.py. `reason`: why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The private key in the PKCS #12 file can't be used. {reason}")
+        self.reason = reason
+
+
+class KeyNotOfCertificateError(Pkcs12Error):
+    """The private key is another one than that of the certificate."""
+
+    def __init__(self) -> None:
+        super().__init__("The private key does not belong to the certificate; export the two that belong together.")
+
+
+class WeakExportPasswordError(Pkcs12Error):
+    """The password for a file to be made is too short or can't be typed everywhere. `minimum`: of its length."""
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        super().__init__(
+            f"The password for a PKCS #12 file has {minimum} to {maximum} printable ASCII characters; choose another"
+            " one."
+        )
+        self.minimum = minimum

@@ -110,6 +110,26 @@ _MAKING: Final[dict[KeyType, _Making]] = {
 }
 
 
+_RSA_OR_DSA: Final = (rsa.RSAPrivateKey, rsa.RSAPublicKey, dsa.DSAPrivateKey, dsa.DSAPublicKey)
+_CURVES: Final[dict[str, KeyType]] = {
+    ec.SECP256R1.name: KeyType.ECDSA_NISTP256,
+    ec.SECP384R1.name: KeyType.ECDSA_NISTP384,
+    ec.SECP521R1.name: KeyType.ECDSA_NISTP521,
+}
+
+
+def identify_key(key: object) -> tuple[KeyType, int] | None:
+    """Type and size in bits of a private or public key, None for one of another type or curve. The size of an RSA or
+    DSA key is not checked: see check_size."""
+    if isinstance(key, _RSA_OR_DSA):
+        return KeyType.RSA if isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey) else KeyType.DSA, key.key_size
+    if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
+        return _CURVES[key.curve.name], key.key_size
+    if isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
+        return KeyType.ED25519, _MAKING[KeyType.ED25519].default
+    return None
+
+
 def check_label(label: str | None) -> str:
     """The label to use: the default one for none or an empty one. Raises InvalidLabelError."""
     if not label:

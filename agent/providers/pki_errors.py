@@ -12,7 +12,7 @@ from agent.providers.refusals import Refusal, Refusals
 from agent.storage import errors as storage
 
 #: Words for parts of a request: "label", "type" and "size" of a key pair, "fips" for FIPS mode, "fingerprint",
-#: "certificates" for pasted ones, and the attributes of TrustpointConfig.
+#: "certificates" for pasted ones, "pkcs12" and "password" for a PKCS #12 file, and the attributes of TrustpointConfig.
 PKI_REFUSALS: Final[Refusals] = MappingProxyType(
     {
         pki.InvalidLabelError: Refusal("invalid-value", "invalid-key-label", "label"),
@@ -32,6 +32,12 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         imports.PrivateKeyPastedError: Refusal("invalid-value", "private-key-disclosed", "certificates"),
         imports.PasteTooLargeError: Refusal("too-big", "too-many-certificates", "certificates"),
         imports.PastedCertificatesError: Refusal("invalid-value", "invalid-certificates", "certificates"),
+        imports.Pkcs12TooLargeError: Refusal("too-big", "pkcs12-too-large", "pkcs12"),
+        imports.Pkcs12UnsupportedError: Refusal("operation-not-supported", "pkcs12-not-supported", "pkcs12"),
+        imports.Pkcs12KeyNotSupportedError: Refusal("operation-not-supported", "key-not-supported", "pkcs12"),
+        imports.Pkcs12PasswordError: Refusal("invalid-value", "wrong-password", "password"),
+        imports.WeakExportPasswordError: Refusal("invalid-value", "weak-password", "password"),
+        imports.Pkcs12Error: Refusal("invalid-value", "invalid-pkcs12", "pkcs12"),
         pki.DigestNotSupportedError: Refusal("invalid-value", "digest-not-supported"),
         pki.InvalidTrustpointError: Refusal("invalid-value", "invalid-trustpoint"),
         pki.KeyTooSmallError: Refusal("operation-failed", "key-too-small"),
