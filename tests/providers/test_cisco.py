@@ -112,6 +112,7 @@ def test_a_trustpoint_is_enrolled_and_read_under_ciscos_names(bench):
     root = trustpoint["certificate-authority-certificate"]
     assert root["finger-print"] == ours["certificate"][0]["sha1-fingerprint"]
     assert root["serial-num"] == ours["certificate"][0]["serial-number"]
+    assert root["certificate-data"] == ours["certificate"][0]["pem"]
     # uint64 is a string in RFC 7951.
     leaf = trustpoint["router-certificate"]
     assert int(leaf["certificate-expires-on"]) - int(leaf["certificate-valid-from"]) == 300 * 86400

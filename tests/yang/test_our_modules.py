@@ -67,7 +67,7 @@ def test_our_namespaces_follow_the_rule(schema, name):
             "Cisco-IOS-XR-crypto-cepki-oper",
             "http://cisco.com/ns/yang/Cisco-IOS-XR-crypto-cepki-oper",
             "crypto-cepki-oper",
-            "2022-07-22",
+            "2026-02-28",
         ),
         (
             "Cisco-IOS-XR-crypto-cepki-new-oper",
@@ -100,6 +100,8 @@ def test_interface_compatible_modules_keep_their_identity(schema, name, namespac
         "/Cisco-IOS-XR-crypto-act:ca-clear-certificates/input/server-name",
         "/Cisco-IOS-XR-crypto-cepki-oper:crypto-certificate-authority/trustpoints/trustpoint/router-certificate/subject",
         "/Cisco-IOS-XR-crypto-cepki-new-oper:crypto-cepki/mypubkey/ecdsa/nistp521-keys/nistp521-key/degree",
+        "/Cisco-IOS-XR-crypto-cepki-oper:crypto-certificate-authority/trustpoints/trustpoint"
+        "/certificate-authority-certificate/certificate-data",
         "/Cisco-IOS-XR-linux-os-reboot-history-oper:reboot-history/node/reboot-history/cause-code",
         "/ietf-system:system/trustconf-system:domain-name",
         "/trustconf-trustpoints:trustpoints/trustpoint/lifetime/ca-certificate",

@@ -45,6 +45,7 @@ def _certificate(certificate: CertificateView) -> Record:
         "certificate-expires-on": int(certificate.not_after.timestamp()),
         "serial-num": certificate.serial_text,
         "finger-print": certificate.sha1_fingerprint,
+        "certificate-data": certificate.pem,
     }
     if points:
         record["crl-distribution-points"] = {"crl-distribution-point": points}
