@@ -25,6 +25,7 @@ FEATURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "trustconf-trustpoints": (),
         "trustconf-integrity": (),
         "trustconf-deviations": (),
+        "Cisco-IOS-XR-um-crypto-cfg": (),
         "Cisco-IOS-XR-crypto-act": (),
         "Cisco-IOS-XR-crypto-cepki-oper": (),
         "Cisco-IOS-XR-crypto-cepki-new-oper": (),

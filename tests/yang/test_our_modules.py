@@ -64,6 +64,12 @@ def test_our_namespaces_follow_the_rule(schema, name):
             "2025-04-11",
         ),
         (
+            "Cisco-IOS-XR-um-crypto-cfg",
+            "http://cisco.com/ns/yang/Cisco-IOS-XR-um-crypto-cfg",
+            "um-crypto-cfg",
+            "2024-11-15",
+        ),
+        (
             "Cisco-IOS-XR-crypto-cepki-oper",
             "http://cisco.com/ns/yang/Cisco-IOS-XR-crypto-cepki-oper",
             "crypto-cepki-oper",
@@ -103,6 +109,10 @@ def test_interface_compatible_modules_keep_their_identity(schema, name, namespac
         "/Cisco-IOS-XR-crypto-cepki-oper:crypto-certificate-authority/trustpoints/trustpoint"
         "/certificate-authority-certificate/certificate-data",
         "/Cisco-IOS-XR-linux-os-reboot-history-oper:reboot-history/node/reboot-history/cause-code",
+        "/Cisco-IOS-XR-um-crypto-cfg:crypto/key/generate/rsa/label/key-module-size",
+        "/Cisco-IOS-XR-um-crypto-cfg:crypto/key/generate/dsa/number-of-bits",
+        "/Cisco-IOS-XR-um-crypto-cfg:crypto/key/generate/ecdsa/nistp521",
+        "/Cisco-IOS-XR-um-crypto-cfg:crypto/fips-mode",
         "/ietf-system:system/trustconf-system:domain-name",
         "/trustconf-trustpoints:trustpoints/trustpoint/lifetime/ca-certificate",
     ],
