@@ -21,7 +21,14 @@ from agent.pki.errors import KeyNotFoundError
 from agent.pki.fips import check_fips, require_fips_compliance
 from agent.pki.key_store import KeyPair, KeyStore, NewKeyPair
 from agent.pki.keys import KeyType, check_size
-from agent.providers.keys.configured import FIPS_MODES, KeySpecification, configured_keys, node_at, specification
+from agent.providers.keys.configured import (
+    FIPS_MODES,
+    KeySpecification,
+    configured_keys,
+    node_at,
+    specification,
+    specifying_nodes,
+)
 from agent.providers.pki_errors import PKI_REFUSALS
 from agent.providers.refusals import refusing
 from agent.storage.database import Transaction
@@ -87,7 +94,7 @@ class KeysHandler:
     def _require_compliance(self, view: ConfigView, path: str) -> None:
         """Of the keys that there are after the commit: the configuration's, and those that it leaves alone. `path` is
         the node that switches FIPS mode on."""
-        configured = [(key.type, key.label, key.size) for _, key in configured_keys(view)]
+        configured = [(key.type, key.label, key.size) for key in configured_keys(view)]
         names = {(key_type, label) for key_type, label, _ in configured}
         left = [
             (pair.type, pair.label, pair.size)
@@ -133,7 +140,7 @@ def _fips_switch(changes: Sequence[Change], view: ConfigView) -> str | None:
 def _places(view: ConfigView) -> Mapping[tuple[KeyType, str], list[str]]:
     """Type and label -> the nodes that ask for that key pair."""
     places: dict[tuple[KeyType, str], list[str]] = {}
-    for node, key in configured_keys(view):
+    for node, key in specifying_nodes(view):
         places.setdefault((key.type, key.label), []).append(node.path)
     return places
 

@@ -118,8 +118,14 @@ def specification(path: str, record: Record | None) -> KeySpecification | None:
     return None if record is None else node_at(path).specify(record)
 
 
-def configured_keys(view: ConfigView) -> Iterator[tuple[KeyNode, KeySpecification]]:
-    """All that a configuration asks for, and which node does."""
+def configured_keys(view: ConfigView) -> Iterator[KeySpecification]:
+    """All that a configuration asks for."""
+    for _, wanted in specifying_nodes(view):
+        yield wanted
+
+
+def specifying_nodes(view: ConfigView) -> Iterator[tuple[KeyNode, KeySpecification]]:
+    """The nodes that ask for a key pair, and for which."""
     for node in KEY_NODES:
         found = view.get(node.path)
         for record in found if isinstance(found, list) else [] if found is None else [found]:
