@@ -19,10 +19,12 @@ chains.py           chains of CAs: put in order, checked link by link; chain_err
 signatures.py       whether a key made a signature, SHA-1 on request
 requests.py         certification requests (PKCS #10)
 http.py             HTTP within limits, through a VRF too; http_errors.py: how it fails
+tls.py              TLS as a client: trust anchors pinned, and who this device is
 certificate_parts.py what certificates and requests have in common
 ca_chain.py         the chain of a CA as its server sent it
 enrolment_outcome.py what an enrolment comes to; enrolment_errors.py: how it fails
 weaknesses.py       what a policy had to allow
 scep/               a SCEP client (RFC 8894)
+est/                an EST client (RFC 7030)
 errors.py           how all of these refuse
 """

@@ -1,4 +1,5 @@
-"""What certificates and the requests for them have in common: the keyUsage extension, and the digest to sign with."""
+"""What certificates and the requests for them have in common: the keyUsage extension, the digest to sign with, and the
+public key."""
 
 from __future__ import annotations
 
@@ -6,8 +7,10 @@ from collections.abc import Collection
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.pki.errors import DigestNotSupportedError, KeyTooSmallError
 from agent.pki.keys import PrivateKey
@@ -52,3 +55,14 @@ def signing_digest(name: MessageDigest, key: PrivateKey) -> hashes.SHA256 | hash
 def rsa_can_sign(key: rsa.RSAPrivateKey, digest: hashes.HashAlgorithm) -> bool:
     """Whether the modulus has room for a PKCS #1 v1.5 signature with this digest."""
     return (key.key_size + 7) // 8 >= digest.digest_size + _PKCS1_OVERHEAD_BYTES
+
+
+def key_info(subject: x509.Certificate | x509.CertificateSigningRequest | PrivateKey) -> bytes:
+    """SubjectPublicKeyInfo of what a certificate or request is for, or of a private key's public half; to compare.
+
+    Empty for a key that the library doesn't know.
+    """
+    try:
+        return subject.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm):
+        return b""

@@ -16,6 +16,7 @@ from agent.pki.http_errors import (
     ResponseTooLargeError,
     ServerTimeoutError,
     ServerUnreachableError,
+    TlsError,
     UnfollowedRedirectError,
     VrfUnavailableError,
 )
@@ -64,6 +65,10 @@ class CaTimeoutError(CaUnreachableError):
     def __init__(self, url: str, seconds: float) -> None:
         super().__init__(url, f"no complete answer in {seconds:g} seconds")
         self.seconds = seconds
+
+
+class CaTlsError(CaUnreachableError):
+    """TLS failed, or one side does not trust the certificate of the other."""
 
 
 class CaVrfError(CaUnreachableError):
@@ -146,6 +151,8 @@ def told_of_the_ca() -> Iterator[None]:
         raise CaVrfError(error.url, error.vrf, error.reason) from error
     except ServerTimeoutError as error:
         raise CaTimeoutError(error.url, error.seconds) from error
+    except TlsError as error:
+        raise CaTlsError(error.url, error.reason) from error
     except ServerUnreachableError as error:
         raise CaUnreachableError(error.url, error.reason) from error
     except UnfollowedRedirectError as error:

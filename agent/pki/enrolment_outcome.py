@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from agent.pki.certificate_parts import key_info
 from agent.pki.certificates import key_usage_names
 from agent.pki.chain_errors import ChainError, SignatureNotAllowedError
 from agent.pki.chains import extension, issuer_of, printable, readable_name, subject_of, verify_issued
@@ -116,9 +115,9 @@ def _check_grant(
     *,
     allow_sha1: bool,
 ) -> Granted:
-    wanted = request.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    ours = [certificate for certificate in certificates if _key(certificate) == wanted]
-    if not ours:
+    wanted = key_info(request)
+    ours = [certificate for certificate in certificates if key_info(certificate) == wanted]
+    if not wanted or not ours:
         raise WrongKeyError(tuple(map(subject_of, certificates)))
     certificate = ours[0]
     try:
@@ -130,14 +129,6 @@ def _check_grant(
     others = tuple(other for other in certificates if other is not certificate)
     weaknesses = (Weakness(_USE, "sha1"),) if sha1 else ()
     return Granted(certificate, others, tuple(_differences(request, certificate)), weaknesses)
-
-
-def _key(certificate: x509.Certificate) -> bytes:
-    """SubjectPublicKeyInfo; empty for a key that the library doesn't know."""
-    try:
-        return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except (ValueError, UnsupportedAlgorithm):
-        return b""
 
 
 def _differences(request: x509.CertificateSigningRequest, certificate: x509.Certificate) -> Iterable[Difference]:
