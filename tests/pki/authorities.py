@@ -103,9 +103,9 @@ class Authority:
         return make_certificate(subject, self.certificate.subject, public_key, self.key, **options)
 
 
-def line(tiers):
-    """A chain of so many CAs, the root first; they share two keys."""
-    chain = [Authority.root("Tier 1")]
+def line(tiers, name="Tier", key=0, **options):
+    """A chain of so many CAs, the root first; they share two keys, from the number `key` on."""
+    chain = [Authority.root(f"{name} 1", key, **options)]
     for tier in range(2, tiers + 1):
-        chain.append(chain[-1].sub(f"Tier {tier}", key=tier % 2))
+        chain.append(chain[-1].sub(f"{name} {tier}", key=key + (tier + 1) % 2, **options))
     return chain

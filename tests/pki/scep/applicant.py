@@ -12,6 +12,7 @@ from agent.pki.names import parse_subject
 from agent.pki.requests import RequestedCertificate, build_request
 from agent.pki.scep.algorithms import ScepPolicy
 from agent.pki.scep.client import ScepClient
+from agent.pki.scep.http import HttpTransport
 from agent.pki.scep.messages import MessageSigner, Transaction
 from tests.pki.authorities import START, rsa_key
 
@@ -19,6 +20,21 @@ SUBJECT = x509.Name(parse_subject("CN=router1,O=Example"))
 LENIENT = ScepPolicy(allow_sha1=True, allow_des=True)
 #: The number of the device's key, which no authority has.
 DEVICE = 9
+
+
+class OneShot:
+    """A transport that lives as long as one exchange, because every call here has an event loop of its own."""
+
+    def __init__(self, timeout=20):
+        self.timeout = timeout
+
+    async def get(self, url, limit):
+        async with HttpTransport(timeout=self.timeout) as transport:
+            return await transport.get(url, limit)
+
+    async def post(self, url, body, limit):
+        async with HttpTransport(timeout=self.timeout) as transport:
+            return await transport.post(url, body, limit)
 
 
 class Applicant:

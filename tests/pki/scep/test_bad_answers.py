@@ -8,12 +8,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.pki.scep import errors
-from agent.pki.scep.algorithms import AES_128, ScepPolicy
+from agent.pki.scep.algorithms import ScepPolicy
 from agent.pki.scep.attributes import Attribute, build
-from agent.pki.scep.cms import encrypt
+from tests.peers.scep_messages import degenerate, envelope, signed
+from tests.peers.scep_rules import Reply
 from tests.pki.authorities import START, Authority, make_certificate, name, rsa_key
 from tests.pki.scep.applicant import LENIENT, Applicant
-from tests.pki.scep.fake_ca import FakeCa, Reply, degenerate, signed
+from tests.pki.scep.fake_ca import FakeCa
 
 
 def fails_with(error, *, policy=None, ca=None, **changes):
@@ -165,7 +166,7 @@ def test_encrypted_with_another_key_in_our_name():
     def make(content, certificate):
         names, serial = (certificate.subject, certificate.issuer), certificate.serial_number
         impostor = make_certificate(*names, rsa_key(5).public_key(), rsa_key(5), serial=serial)
-        return encrypt(content, impostor, AES_128)
+        return envelope(content, impostor)
 
     fails_with(errors.DecryptionError, enveloped=make)
 
@@ -198,9 +199,9 @@ def test_content_that_is_no_pkcs7(content):
     fails_with(errors.MalformedMessageError, content=content)
 
 
-@pytest.mark.parametrize("envelope", [b"", b"\x04\x00", b"\x30\x80\x00\x00", degenerate()])
-def test_envelope_that_is_none(envelope):
-    fails_with(errors.MalformedMessageError, enveloped=lambda _content, _certificate: envelope)
+@pytest.mark.parametrize("sent", [b"", b"\x04\x00", b"\x30\x80\x00\x00", degenerate()])
+def test_envelope_that_is_none(sent):
+    fails_with(errors.MalformedMessageError, enveloped=lambda _content, _certificate: sent)
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])

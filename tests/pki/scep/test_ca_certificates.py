@@ -19,8 +19,8 @@ from agent.pki.scep.errors import (
     RaCertificateError,
 )
 from agent.pki.weaknesses import Weakness
+from tests.peers.scep_messages import degenerate
 from tests.pki.authorities import START, Authority, key_usage, line, name, rsa_key
-from tests.pki.scep.fake_ca import degenerate
 from tests.pki.test_chains import issue_by_openssl
 
 NOW = START + timedelta(days=1)

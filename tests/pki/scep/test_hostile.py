@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +15,11 @@ from agent.pki.scep.cms import decrypt, read_certificates, read_crl, verify
 from agent.pki.scep.errors import ScepError
 from agent.pki.scep.grants import Granted, Pending, read_outcome
 from agent.pki.scep.messages import build_request, read_answer
+from tests.peers.scep_messages import degenerate
+from tests.peers.scep_rules import Reply
 from tests.pki.authorities import START
 from tests.pki.scep.applicant import LENIENT, Applicant
-from tests.pki.scep.fake_ca import FakeCa, Reply, degenerate
+from tests.pki.scep.fake_ca import FakeCa
 
 TAGS = b"\x02\x03\x04\x05\x06\x0c\x13\x17\x1f\x24\x30\x31\x80\xa0\xa1\xa3\xff"
 
@@ -34,8 +35,6 @@ def exchange():
         device.capabilities, LENIENT,
     )  # fmt: skip
     request = ca.read(sent.message, "POST")
-    ca.requests.append(request)
-    ca.csr = x509.load_der_x509_csr(transaction.request)
     granted, pending = ca.answer(request, Reply()), ca.answer(request, Reply(3))
     return device, transaction, sent, granted, pending
 

@@ -13,25 +13,12 @@ from agent.pki.scep.algorithms import ScepPolicy
 from agent.pki.scep.attributes import FailInfo
 from agent.pki.scep.errors import AlgorithmNotAllowedError, HttpStatusError
 from agent.pki.scep.grants import Granted, Rejected
-from agent.pki.scep.http import HttpTransport
 from agent.pki.scep.messages import MessageSigner
 from agent.pki.weaknesses import Weakness
+from tests.peers.scepserver import CHALLENGE
 from tests.pki.authorities import rsa_key
-from tests.pki.scep.applicant import LENIENT, Applicant
-from tests.pki.scep.scepserver import CHALLENGE
+from tests.pki.scep.applicant import LENIENT, Applicant, OneShot
 from tests.pki.trustpoints import openssl
-
-
-class OneShot:
-    """A transport that lives as long as one exchange, because every call here has an event loop of its own."""
-
-    async def get(self, url, limit):
-        async with HttpTransport(timeout=20) as transport:
-            return await transport.get(url, limit)
-
-    async def post(self, url, body, limit):
-        async with HttpTransport(timeout=20) as transport:
-            return await transport.post(url, body, limit)
 
 
 def applicant(server, policy=LENIENT, key=None):
@@ -42,35 +29,35 @@ def subject(common_name):
     return x509.Name(parse_subject(f"CN={common_name},O=Example"))
 
 
-def test_authenticate(scep_server):
-    device = applicant(scep_server)
-    assert [c.public_bytes(Encoding.PEM).decode() for c in device.ca.chain] == [scep_server.ca_pem]
+def test_authenticate(scepserver):
+    device = applicant(scepserver)
+    assert [c.public_bytes(Encoding.PEM).decode() for c in device.ca.chain] == [scepserver.ca_pem]
     assert device.ca.complete
     assert device.capabilities.post
     assert device.capabilities.aes
     assert device.capabilities.renewal
 
 
-def test_enroll_with_the_right_challenge(scep_server, tmp_path):
-    device = applicant(scep_server)
+def test_enroll_with_the_right_challenge(scepserver, tmp_path):
+    device = applicant(scepserver)
     granted = device.enroll(subject("right"), challenge_password=CHALLENGE)
     assert isinstance(granted, Granted)
     assert granted.certificate.public_key() == device.key.public_key()
     assert set(granted.weaknesses) == {Weakness("answer signature", "sha1"), Weakness("answer encryption", "des-cbc")}
     (tmp_path / "leaf.pem").write_bytes(granted.certificate.public_bytes(Encoding.PEM))
-    openssl("verify", "-CAfile", scep_server.depot / "ca.pem", tmp_path / "leaf.pem")
+    openssl("verify", "-CAfile", scepserver.depot / "ca.pem", tmp_path / "leaf.pem")
 
 
-def test_wrong_challenge(scep_server):
-    refused = applicant(scep_server).enroll(subject("wrong"), challenge_password="wrong")
+def test_wrong_challenge(scepserver):
+    refused = applicant(scepserver).enroll(subject("wrong"), challenge_password="wrong")
     assert isinstance(refused, Rejected)
     assert refused.fail_info is FailInfo.BAD_REQUEST
     assert refused.reason.startswith("badRequest")
 
 
 @pytest.mark.parametrize("renewal", [True, False], ids=["RenewalReq", "PKCSReq signed by the old certificate"])
-def test_renew(scep_server, renewal):
-    device = applicant(scep_server)
+def test_renew(scepserver, renewal):
+    device = applicant(scepserver)
     name = subject(f"renew {renewal}")
     first = device.enroll(name, challenge_password=CHALLENGE).certificate
     holder = MessageSigner.holder(device.key, first.public_bytes(Encoding.DER))
@@ -80,16 +67,16 @@ def test_renew(scep_server, renewal):
     assert second.public_key() == rsa_key(8).public_key()
 
 
-def test_same_key_again_gets_a_new_certificate(scep_server):
-    device = applicant(scep_server)
+def test_same_key_again_gets_a_new_certificate(scepserver):
+    device = applicant(scepserver)
     serials = {
         device.enroll(subject("again"), challenge_password=CHALLENGE).certificate.serial_number for _ in range(2)
     }
     assert len(serials) == 2
 
 
-def test_this_ca_refuses_other_keys_than_rsa(scep_server):
-    device = applicant(scep_server, key=generate_private_key(KeyType.ECDSA_NISTP256))
+def test_this_ca_refuses_other_keys_than_rsa(scepserver):
+    device = applicant(scepserver, key=generate_private_key(KeyType.ECDSA_NISTP256))
     refused = device.enroll(subject("ec"), challenge_password=CHALLENGE)
     assert isinstance(refused, Rejected)
     assert device.transaction.signer.temporary
@@ -103,14 +90,14 @@ def test_this_ca_refuses_other_keys_than_rsa(scep_server):
         (ScepPolicy(allow_sha1=True), "answer encryption"),
     ],
 )
-def test_its_old_algorithms_must_be_allowed(scep_server, policy, use):
+def test_its_old_algorithms_must_be_allowed(scepserver, policy, use):
     with pytest.raises(AlgorithmNotAllowedError) as caught:
-        applicant(scep_server, policy).enroll(subject("strict"), challenge_password=CHALLENGE)
+        applicant(scepserver, policy).enroll(subject("strict"), challenge_password=CHALLENGE)
     assert caught.value.use == use
 
 
-def test_what_it_can_not(scep_server):
-    device = applicant(scep_server)
+def test_what_it_can_not(scepserver):
+    device = applicant(scepserver)
     for operation in (lambda: device.get_crl(1), lambda: device.get_certificate(1), device.get_next_ca):
         with pytest.raises(HttpStatusError) as caught:
             operation()

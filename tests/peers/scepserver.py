@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from tests.pki.trustpoints import openssl
 
 CHALLENGE = "right horse"
@@ -20,33 +23,48 @@ RELAY = Path(__file__).with_name("isolated_server.py")
 
 @dataclass(frozen=True)
 class ScepServer:
-    """`url`: on 127.0.0.1. `depot`: its files; index.txt is a database of `openssl ca`."""
+    """`url`: on 127.0.0.1, for any process. `depot`: its files; index.txt is a database of `openssl ca`."""
 
     url: str
     depot: Path
+    challenge: str = CHALLENGE
 
     @property
     def ca_pem(self):
         return (self.depot / "ca.pem").read_text()
 
+    @property
+    def ca(self) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(self.ca_pem.encode())
+
+    def revoke(self, certificate: x509.Certificate) -> None:
+        """For the next CRL."""
+        (self.depot / "revoked").write_bytes(certificate.public_bytes(Encoding.PEM))
+        self._openssl_ca("-revoke", self.depot / "revoked")
+
     def make_crl(self) -> bytes:
         """A CRL of this CA, made by openssl from the server's own index: DER."""
-        config, key, crl = self.depot / "openssl.cnf", self.depot / "plain.key", self.depot / "crl.pem"
-        openssl("rsa", "-in", self.depot / "ca.key", "-passin", "pass:", "-out", key)
-        (self.depot / "crlnumber").write_text("01\n")
-        config.write_text(
-            "[ca]\ndefault_ca=d\n[d]\n"
-            f"database={self.depot}/index.txt\ncertificate={self.depot}/ca.pem\nprivate_key={key}\n"
-            f"crlnumber={self.depot}/crlnumber\ndefault_md=sha256\ndefault_crl_days=7\n"
-        )
-        openssl("ca", "-config", config, "-gencrl", "-out", crl)
+        crl = self.depot / "crl"
+        self._openssl_ca("-gencrl", "-out", crl)
         openssl("crl", "-in", crl, "-outform", "der", "-out", self.depot / "crl.der")
         return (self.depot / "crl.der").read_bytes()
+
+    def _openssl_ca(self, *arguments: object) -> None:
+        config, key, number = self.depot / "openssl.cnf", self.depot / "plain.key", self.depot / "crlnumber"
+        if not config.exists():
+            openssl("rsa", "-in", self.depot / "ca.key", "-passin", "pass:", "-out", key)
+            number.write_text("01\n")
+            config.write_text(
+                "[ca]\ndefault_ca=d\n[d]\n"
+                f"database={self.depot}/index.txt\ncertificate={self.depot}/ca.pem\nprivate_key={key}\n"
+                f"crlnumber={number}\ndefault_md=sha256\ndefault_crl_days=7\n"
+            )
+        openssl("ca", "-config", config, *arguments)
 
 
 @contextmanager
 def run_scepserver(depot: Path, *options: str):
-    """A server with a new CA, for the length of a `with`."""
+    """A server with a new CA, for the length of a `with`. `options`: of scepserver."""
     name = ("-organization", "Test Org", "-organizational_unit", "SCEP CA", "-country", "IN")
     new_ca = ("scepserver", "ca", "-init", "-depot", depot, "-keySize", "2048", *name)
     subprocess.run(new_ca, check=True, capture_output=True)
