@@ -26,14 +26,18 @@ from agent.pki.errors import PkiError
 from agent.pki.keys import PrivateKey
 
 
-class NoTrustAnchorError(PkiError):
+class TlsSettingsError(PkiError):
+    """Base: there can be no TLS as it is wanted."""
+
+
+class NoTrustAnchorError(TlsSettingsError):
     """There is nothing to verify a server against."""
 
     def __init__(self) -> None:
         super().__init__("No CA certificate is trusted for the server's TLS; authenticate the trustpoint first.")
 
 
-class UnusableAnchorError(PkiError):
+class UnusableAnchorError(TlsSettingsError):
     """TLS can't use a certificate as trust anchor. `subject`: whose."""
 
     def __init__(self, subject: str) -> None:
@@ -41,7 +45,7 @@ class UnusableAnchorError(PkiError):
         self.subject = subject
 
 
-class UnusableIdentityError(PkiError):
+class UnusableIdentityError(TlsSettingsError):
     """TLS can't use a certificate and key of this device."""
 
 

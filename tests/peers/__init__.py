@@ -23,6 +23,18 @@ is told what to do while it runs (scep_rules.py, scep_ca.py). Nothing in it is o
     responder.ca.answer_with(MessageFault.WRONG_NONCE)             # from now on; answer_with() ends it
     responder.ca.answer_with(MessageFault.WRONG_NONCE, Reply())    # one message only
 
+**EstServer** (fixture `est_server`, a factory): an EST server (RFC 7030) in this process, by HTTPS. Its certificates
+are valid by the machine's clock, which TLS goes by.
+
+    server = est_server(3, users={"router1": "s3cret"})    # three tiers; up at server.url
+    server = est_server(client_cas=[...])                  # whoever shows a certificate of these may enrol
+    server.chain[0].certificate                            # the root, which its TLS certificate is issued by
+    server.pending, server.retry_after = 2, "5"            # 202 twice, then the certificate
+    server.rejection = (403, "not in my network")
+    server.issue = lambda request: ...                     # another certificate than was asked for
+    server.scripts["cacerts"] = lambda handler: handler.answer(500)
+    server.seen[-1].client                                 # and operation, username, headers, body, tls
+
 **FaultProxy** (fixture `fault_proxy`, a factory): stands before any HTTP server and cuts, drips, replays, redirects...
 
     proxy = fault_proxy(responder.url)                 # the agent gets proxy.url

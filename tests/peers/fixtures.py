@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.peers.est_server import EstServer, line_of_today
 from tests.peers.fault_proxy import FaultProxy
 from tests.peers.scep_responder import ScepResponder
 from tests.peers.scepserver import ScepServer, run_scepserver
@@ -27,6 +29,18 @@ def scep_responder() -> Iterator[Callable[..., ScepResponder]]:
     for responder in made:
         responder.close()
     assert [complaint for responder in made for complaint in responder.ca.complaints] == []
+
+
+@pytest.fixture
+def est_server(tmp_path: Path) -> Iterator[Callable[..., EstServer]]:
+    """Makes EST servers with the arguments of EstServer but its folder; `chain` may be a number of tiers."""
+    with ExitStack() as stack:
+
+        def make(chain: Any = 2, **options: Any) -> EstServer:
+            authorities = line_of_today(chain) if isinstance(chain, int) else chain
+            return stack.enter_context(EstServer(tmp_path, authorities, **options))
+
+        yield make
 
 
 @pytest.fixture

@@ -18,14 +18,13 @@ from typing import Final, Self
 
 from agent.clock import Clock
 from agent.pki.ca_chain import CaChain, arrange_chain
-from agent.pki.enrolment_errors import HttpStatusError, told_of_the_ca
+from agent.pki.enrolment_errors import EnrolmentError, HttpStatusError, told_of_the_ca
 from agent.pki.enrolment_outcome import Outcome, Pending, Rejected, check_grant
-from agent.pki.errors import PkiError
 from agent.pki.est.bodies import read_certificates, read_der, read_words
 from agent.pki.est.csr_attributes import CsrAttributes, read_csr_attributes
 from agent.pki.est.urls import check_url, operation_url
 from agent.pki.http import TIMEOUT_DEFAULT, HttpAnswer, HttpClient, Redirects
-from agent.pki.tls import TlsSettings, client_context, unverified_context
+from agent.pki.tls import TlsSettings, TlsSettingsError, client_context, unverified_context
 
 #: Bytes of an answer with certificates.
 MAX_ANSWER: Final = 256 * 1024
@@ -51,7 +50,15 @@ _REFUSALS: Final[Mapping[int, str]] = {
 _NO_ATTRIBUTES: Final = frozenset({204, 404})
 
 
-class InvalidLoginError(PkiError):
+class UnusableTlsError(EnrolmentError):
+    """There can be no TLS as it is wanted. `cause`: the error of tls.py."""
+
+    def __init__(self, cause: TlsSettingsError) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
+
+
+class InvalidLoginError(EnrolmentError):
     """A user name or password can't be sent as HTTP sends them."""
 
     def __init__(self) -> None:
@@ -82,7 +89,7 @@ class Login:
 class EstClient:
     """Speaks with the server at `url`. Close it, or use it as a context manager.
 
-    Making one raises UnsupportedUrlError, InvalidVrfError, and the errors of tls.client_context.
+    Making one raises UnsupportedUrlError, UnusableTlsError, InvalidVrfError.
 
     Args:
         url: https://host[:port]/.well-known/est[/label].
@@ -108,7 +115,11 @@ class EstClient:
         self._clock = clock
         self._allow_sha1 = allow_sha1
         self._authorization = {} if login is None else {"Authorization": _basic(login)}
-        self._http = HttpClient(timeout=timeout, tls=client_context(tls), vrf=vrf, redirects=Redirects.SAME_SERVER)
+        try:
+            context = client_context(tls)
+        except TlsSettingsError as error:
+            raise UnusableTlsError(error) from error
+        self._http = HttpClient(timeout=timeout, tls=context, vrf=vrf, redirects=Redirects.SAME_SERVER)
 
     async def __aenter__(self) -> Self:
         return self

@@ -22,6 +22,7 @@ from agent.pki.est.client import (
     EstClient,
     InvalidLoginError,
     Login,
+    UnusableTlsError,
     fetch_unverified_ca_certificates,
 )
 from agent.pki.tls import TlsIdentity
@@ -159,6 +160,14 @@ def test_renewal_shows_the_present_certificate(tmp_path, chain, key):
         assert server.seen[0].operation == "simplereenroll"
         assert server.seen[0].client == identity.chain[0]
         assert granted.certificate.public_key() == rsa_key(8).public_key()
+
+
+def test_a_certificate_for_another_key_is_not_shown(tmp_path, chain):
+    with EstServer(tmp_path, chain, client_cas=chain[-1:]) as server:
+        mixed = TlsIdentity(identity_of(chain[-1], rsa_key(DEVICE)).chain, rsa_key(8))
+        with pytest.raises(UnusableTlsError, match="not for the key pair in use"):
+            Applicant(server, identity=mixed).enroll()
+        assert server.seen == []
 
 
 def test_renewal_for_another_name_is_refused(tmp_path, chain):
