@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests.pki.trustpoints import openssl
 
 #: Bytes of a request that are read.
 MAX_REQUEST = 1 << 20
@@ -19,10 +23,18 @@ class _Server(ThreadingHTTPServer):
     # Hundreds of clients may connect at once.
     request_queue_size = 1024
 
-    def __init__(self, peer: HttpPeer) -> None:
+    def __init__(self, peer: HttpPeer, tls: ssl.SSLContext | None) -> None:
         self.peer = peer
+        self.tls = tls
         self.connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", 0), Exchange)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self.tls is not None:
+            # The handshake is the connection's own thread's, so that a client that is slow in it holds nobody.
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections.add(request)
@@ -74,18 +86,23 @@ class Exchange(BaseHTTPRequestHandler):
 
 
 class HttpPeer:
-    """A server that is up from its making to `close`; or a context manager. `serve` is its subclass's."""
+    """A server that is up from its making to `close`; or a context manager. `serve` is its subclass's.
+
+    Args:
+        tls: for https.
+    """
 
     path = "/"
 
-    def __init__(self) -> None:
-        self._server = _Server(self)
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._scheme = "http" if tls is None else "https"
+        self._server = _Server(self, tls)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}{self.path}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}{self.path}"
 
     def serve(self, exchange: Exchange, body: bytes) -> None:
         """Answer `exchange.command`, `exchange.path` by `exchange.reply` or by writing to it."""
@@ -105,3 +122,13 @@ class HttpPeer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def loopback_tls(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Of a server on 127.0.0.1, and of a client that trusts it. Its certificate is in `folder`/tls.pem."""
+    key, certificate = folder / "tls.key", folder / "tls.pem"
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=ca", "-addext",
+            "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)  # fmt: skip
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate, key)
+    return serving, ssl.create_default_context(cafile=certificate)

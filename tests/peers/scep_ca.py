@@ -165,7 +165,11 @@ class ScepCa:
 
     def answer_with(self, *replies: Answering, **changes: Any) -> None:
         """How to answer messages: one of `replies` each, the last one for all that follow. Or `changes` of Reply for
-        all; without any, honestly again."""
+        all; without any, honestly again.
+
+        A function of (ca, request) decides for each message:
+        `lambda ca, request: Reply(status=PENDING) if "router1" in ca.subject_of(request) else Reply()`
+        """
         with self._changed:
             self._replies = list(replies) or [Reply(**changes)]
 
@@ -201,6 +205,13 @@ class ScepCa:
             self._former.append(self.issuer)
             self.issuer = self.recipient = self.signer = self._next.issuer
             self.chain, self.authorities, self._next = self._next.chain, (), None
+
+    def subject_of(self, request: Request) -> str:
+        """Of the PKCS #10 that an enrolment or poll is about; empty for a query."""
+        if request.kind in _ENROLMENTS:
+            return request.csr.parsed.subject.rfc4514_string()
+        transaction = self._transactions.get(request.transaction_id)
+        return transaction.request.csr.parsed.subject.rfc4514_string() if transaction else ""
 
     def crl(self) -> x509.CertificateRevocationList:
         """The CRL as of now, valid for a week."""
@@ -312,6 +323,8 @@ class ScepCa:
 
     def _outcome(self, request: Request, reply: Reply) -> tuple[int, bytes, dict[str, Any]]:
         """pkiStatus, the bag for the envelope, and the attributes of a failure."""
+        if reply.rejection is not None:
+            return FAILURE, b"", _failure(reply.rejection)
         try:
             bag = reply.content
             if bag is None and reply.certificates is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
+import ssl
 import sys
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -31,13 +32,14 @@ class ScepResponder(HttpPeer):
 
     Args:
         ca: what answers; without one, `options` go to ScepCa.make: tiers, ra, and fields of Rules.
+        tls: for https.
     """
 
     path = "/scep"
 
-    def __init__(self, ca: ScepCa | None = None, **options: Any) -> None:
+    def __init__(self, ca: ScepCa | None = None, *, tls: ssl.SSLContext | None = None, **options: Any) -> None:
         self.ca = ca or ScepCa.make(**options)
-        super().__init__()
+        super().__init__(tls)
 
     @property
     def rules(self) -> Rules:

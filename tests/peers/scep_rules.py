@@ -99,6 +99,7 @@ class Reply:
         cipher: other than that of the rules.
         options: of `signed`
         mangle: changes the whole answer.
+        rejection: refuses, whatever the rules say.
     """
 
     status: int | None = None
@@ -112,6 +113,7 @@ class Reply:
     cipher: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     mangle: Callable[[bytes], bytes] | None = None
+    rejection: Rejection | None = None
 
     def __call__(self, ca: ScepCa, request: Request) -> Reply:
         return self

@@ -19,17 +19,18 @@ from agent.pki.scep.attributes import FailInfo
 from agent.pki.scep.grants import Granted, Pending, Rejected
 from agent.pki.scep.messages import MessageSigner
 from tests.peers.clients import verify_by_openssl
+from tests.peers.http_server import loopback_tls
 from tests.peers.scep_ca import Ra, ScepCa
 from tests.peers.scep_faults import MessageFault
-from tests.peers.scep_messages import BAD_TIME, FAIL_INFO_TEXT_OF_STEP_CA, BadMessageError, MessageKind
+from tests.peers.scep_messages import BAD_TIME, FAIL_INFO_TEXT_OF_STEP_CA, PENDING, BadMessageError, MessageKind
 from tests.peers.scep_rules import FOREVER, NO_CAPS, OLD_CAPS, Rejection, Reply
-from tests.pki.authorities import rsa_key
+from tests.pki.authorities import name, rsa_key
 from tests.pki.scep.applicant import LENIENT, Applicant, OneShot
 from tests.pki.trustpoints import openssl
 
 
 def applicant(server, **options):
-    return Applicant(OneShot(options.pop("timeout", 20)), url=server.url, clock=SystemClock(), **options)
+    return Applicant(OneShot(tls=options.pop("tls", None)), url=server.url, clock=SystemClock(), **options)
 
 
 def holder_of(device, certificate):
@@ -101,6 +102,30 @@ def test_a_refusal_with_the_other_oid(scep_responder):
     rejection = Rejection(BAD_TIME, "set your clock", FAIL_INFO_TEXT_OF_STEP_CA)
     refused = applicant(scep_responder(rejection=rejection)).enroll()
     assert (refused.fail_info, refused.text) == (FailInfo.BAD_TIME, "set your clock")
+
+
+def test_each_request_has_its_own_fate(scep_responder):
+    def decide(ca, request):
+        return {
+            "CN=busy": Reply(status=PENDING),
+            "CN=unknown": Reply(rejection=Rejection(text="who is that")),
+        }.get(ca.subject_of(request), Reply())
+
+    responder = scep_responder()
+    responder.ca.answer_with(decide)
+    device = applicant(responder)
+    assert device.enroll(name("unknown")).text == "who is that"
+    assert isinstance(device.enroll(name("known")), Granted)
+    assert [device.enroll(name("busy")), device.poll()] == [Pending()] * 2
+    responder.ca.answer_with()
+    assert isinstance(device.poll(), Granted)
+
+
+def test_https(scep_responder, tmp_path):
+    serving, trusting = loopback_tls(tmp_path)
+    responder = scep_responder(tls=serving)
+    assert responder.url.startswith("https://127.0.0.1:")
+    assert isinstance(applicant(responder, tls=trusting).enroll(), Granted)
 
 
 def test_challenge(scep_responder):

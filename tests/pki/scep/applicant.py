@@ -25,15 +25,16 @@ DEVICE = 9
 class OneShot:
     """A transport that lives as long as one exchange, because every call here has an event loop of its own."""
 
-    def __init__(self, timeout=20):
+    def __init__(self, timeout=20, tls=None):
         self.timeout = timeout
+        self.tls = tls
 
     async def get(self, url, limit):
-        async with HttpTransport(timeout=self.timeout) as transport:
+        async with HttpTransport(timeout=self.timeout, tls=self.tls) as transport:
             return await transport.get(url, limit)
 
     async def post(self, url, body, limit):
-        async with HttpTransport(timeout=self.timeout) as transport:
+        async with HttpTransport(timeout=self.timeout, tls=self.tls) as transport:
             return await transport.post(url, body, limit)
 
 

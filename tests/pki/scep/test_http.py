@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from contextlib import asynccontextmanager
 
 import pytest
 
 from agent.pki.scep import errors
 from agent.pki.scep.http import HttpTransport, check_url, operation_url
-from tests.pki.trustpoints import openssl
+from tests.peers.http_server import loopback_tls
 
 LIMIT = 1000
 
@@ -191,11 +190,7 @@ def test_compressed_bombs_stay_compressed():
 
 @pytest.fixture
 def tls(tmp_path):
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=ca", "-addext",
-            "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key", "-out", tmp_path / "cert")  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
-    return context, ssl.create_default_context(cafile=tmp_path / "cert")
+    return loopback_tls(tmp_path)
 
 
 def test_https(tls):
