@@ -42,12 +42,12 @@ def _show_certificates(match: Match[Command], context: Context) -> Callable[[], 
     detail = "detail" in match.arguments
 
     def show() -> str:
-        trustpoints = context.services.trustpoints()
+        trustpoints, now = context.services.trustpoints(), context.services.clock.now()
         if name is None:
-            return render_certificates(trustpoints, detail=detail)
+            return render_certificates(trustpoints, now, detail=detail)
         if name not in trustpoints:
             raise CommandRefusedError(f"% Trustpoint {name} has no certificates.")
-        return render_certificates({name: trustpoints[name]}, detail=detail)
+        return render_certificates({name: trustpoints[name]}, now, detail=detail)
 
     return show
 

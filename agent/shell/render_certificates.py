@@ -1,51 +1,121 @@
-"""`show crypto ca certificates` in the guide's layout ("Generate Root and Leaf Certificates", Verification).
+"""`show crypto ca certificates` in the guide's layouts: the CA's certificate first, then the chain above it if there is
+one, then the router's own.
 
-The CA's certificate first, then the chain above it if there is one, then the router's own.
+The guide has two layouts, which differ in white space only: one for trustpoints with `enrollment self` ("Generate Root
+and Leaf Certificates", Verification), and one for those of a CA ("How to Use Multi-Tier CA for Trustpoint
+Authentication", Verification).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeAlias
 
-from agent.pki.certificates import KEY_USAGE_LINES, CertificateRole, CertificateView
+from agent.pki.certificates import KEY_USAGE_LINES, CertificateRole, CertificateView, RequestView
 from agent.shell.times import detail_time
 
-
-def render_certificates(trustpoints: Mapping[str, Sequence[CertificateView]], *, detail: bool = False) -> str:
-    """All certificates of the given trustpoints. `detail` adds the SHA-256 fingerprints and key usages."""
-    return "".join(_render_trustpoint(name, views, detail) for name, views in trustpoints.items())
+Views: TypeAlias = Sequence[CertificateView | RequestView]
 
 
-def _render_trustpoint(name: str, certificates: Sequence[CertificateView], detail: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The white space of a layout.
+
+    Attributes:
+        indent: before every line, and `deeper`: before what stands below one.
+        ca_serial, router_serial, key_usage, status: the beginnings of lines, up to their values.
+    """
+
+    indent: str
+    deeper: str
+    ca_serial: str
+    router_serial: str
+    key_usage: str
+    status: str
+
+    def line(self, text: str) -> str:
+        return f"{self.indent}{text}\n"
+
+    def below(self, heading: str, *texts: str) -> str:
+        return self.line(heading) + "".join(f"{self.deeper}{text}\n" for text in texts)
+
+
+_SELF: Final = _Layout(
+    indent="",
+    deeper="    ",
+    ca_serial="Serial Number   : ",
+    router_serial="Serial Number   : ",
+    key_usage="Key usage       : ",
+    status="Status          : ",
+)
+_OF_A_CA: Final = _Layout(
+    indent="  ",
+    deeper="      ",
+    ca_serial="Serial Number : ",
+    router_serial="Serial Number  : ",
+    key_usage="Key usage      : ",
+    status="Status         : ",
+)
+#: What the device adds to the name of a root that it makes itself (trustpoint.py).
+_DEVICE_NAME: Final = re.compile(r"(?:^|,)unstructuredName=")
+
+
+def render_certificates(trustpoints: Mapping[str, Views], now: datetime, *, detail: bool = False) -> str:
+    """All certificates of the given trustpoints; of each the issuing CA comes first, then the CAs above it, then the
+    router's own and those requested. `detail` adds SHA-256 fingerprints, key usages and alternative names."""
+    return "".join(_render_trustpoint(name, views, now, detail) for name, views in trustpoints.items())
+
+
+def _render_trustpoint(name: str, views: Views, now: datetime, detail: bool) -> str:
+    issuing = next((view for view in views if view.role is CertificateRole.CA), None)
+    layout = _SELF if issuing is not None and _DEVICE_NAME.search(issuing.subject) else _OF_A_CA
     text = f"\nTrustpoint      : {name}\n=====\n"
-    has_ca = False
-    for certificate in certificates:
-        if certificate.role is CertificateRole.CA:
-            text += "Trusted Certificate Chain\n" if has_ca else "CA certificate\n"
-            has_ca = True
+    for view in views:
+        if view.role in KEY_USAGE_LINES:
+            text += "Router certificate\n" + layout.line(layout.key_usage + KEY_USAGE_LINES[view.role])
+            text += layout.line(layout.status + _status(view, now))
+        elif view.role is CertificateRole.CA and view is not issuing:
+            text += "Trusted Certificate Chain\n"
         else:
-            text += (
-                "Router certificate\n"
-                f"Key usage       : {KEY_USAGE_LINES[certificate.role]}\n"
-                "Status          : Available\n"
-            )
-        text += _render_certificate(certificate, detail)
+            text += f"{view.role.value.upper()} certificate\n"
+        text += _render_request(view, layout) if isinstance(view, RequestView) else _render(view, layout, detail)
     return f"{text}Associated Trustpoint: {name}\n"
 
 
-def _render_certificate(certificate: CertificateView, detail: bool) -> str:
+def _status(view: CertificateView | RequestView, now: datetime) -> str:
+    if isinstance(view, RequestView):
+        return "Pending"
+    return "Expired" if now > view.not_after else "Available"
+
+
+def _render_request(request: RequestView, layout: _Layout) -> str:
+    return layout.below("Subject:", request.subject) + layout.line(f"Fingerprint: {request.fingerprint}")
+
+
+def _render(certificate: CertificateView, layout: _Layout, detail: bool) -> str:
+    serial = layout.router_serial if certificate.role in KEY_USAGE_LINES else layout.ca_serial
     text = (
-        f"Serial Number   : {certificate.serial_text}\n"
-        f"Subject:\n    {certificate.subject}\n"
-        f"Issued By      :\n    {certificate.issuer}\n"
-        f"Validity Start : {detail_time(certificate.not_before)}\n"
-        f"Validity End   : {detail_time(certificate.not_after)}\n"
+        layout.line(serial + certificate.serial_text)
+        + layout.below("Subject:", certificate.subject)
+        + layout.below("Issued By      :", certificate.issuer)
+        + layout.line(f"Validity Start : {detail_time(certificate.not_before)}")
+        + layout.line(f"Validity End   : {detail_time(certificate.not_after)}")
     )
     if certificate.crl_distribution_points:
-        text += "\nCRL Distribution Point\n"
-        text += "".join(f"    {url}\n" for url in certificate.crl_distribution_points)
-    text += f"SHA1 Fingerprint:\n    {certificate.sha1_fingerprint}\n"
-    if detail:
-        text += f"SHA256 Fingerprint:\n    {certificate.sha256_fingerprint}\n"
-        text += f"X509v3 Key Usage:\n    {','.join(certificate.key_usage)}\n" if certificate.key_usage else ""
-    return text
+        text += "\n" + layout.below("CRL Distribution Point", *certificate.crl_distribution_points)
+    text += layout.below("SHA1 Fingerprint:", certificate.sha1_fingerprint)
+    return text + _render_details(certificate, layout) if detail else text
+
+
+def _render_details(certificate: CertificateView, layout: _Layout) -> str:
+    lists = {
+        "X509v3 Key Usage:": certificate.key_usage,
+        "X509v3 Extended Key Usage:": certificate.extended_key_usage,
+        "X509v3 Subject Alternative Name:": certificate.subject_alternative_names,
+    }
+    return layout.below("SHA256 Fingerprint:", certificate.sha256_fingerprint) + "".join(
+        layout.below(heading, ",".join(values)) for heading, values in lists.items() if values
+    )

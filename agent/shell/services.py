@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from agent.caller import Caller
 from agent.clock import Clock
-from agent.pki.certificates import CertificateView
+from agent.pki.certificates import CertificateView, RequestView
 from agent.pki.key_store import KeyPair
 
 
@@ -41,8 +41,9 @@ class ShellServices(Protocol):
     def keys(self) -> Sequence[KeyPair]:
         """All key pairs, in the order of their making."""
 
-    def trustpoints(self) -> Mapping[str, Sequence[CertificateView]]:
-        """The certificates of every trustpoint that has any, the CA's own first."""
+    def trustpoints(self) -> Mapping[str, Sequence[CertificateView | RequestView]]:
+        """The certificates of every trustpoint that has any: the issuing CA's first, then those of the CAs above it,
+        nearest first, then the router's own and those it has requested."""
 
     def dossier(self, options: DossierOptions, caller: Caller) -> str:
         """The dossier's JSON text."""

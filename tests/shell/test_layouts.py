@@ -122,7 +122,7 @@ def test_no_keys():
     assert run("show crypto key mypubkey dsa").text == TIME_LINE
 
 
-def view(role, serial, subject, minute_second, fingerprint, points=()):
+def view(role, serial, subject, minute_second, fingerprint):
     minute, second = minute_second
     return CertificateView(
         role=role,
@@ -134,7 +134,7 @@ def view(role, serial, subject, minute_second, fingerprint, points=()):
         sha1_fingerprint=fingerprint,
         sha256_fingerprint="AB" * 32,
         key_usage=("digitalSignature",),
-        crl_distribution_points=points,
+        crl_distribution_points=(),
         der=b"",
         pem="",
     )
@@ -191,18 +191,6 @@ def test_certificates():
     assert "SHA256" not in everything
     assert "SHA256 Fingerprint:\n    ABAB" in run("show crypto ca cert d detail", services).text
     assert "Trustpoint      : d\n" in run("show crypto ca certificates d", services).text
-
-
-def test_a_chain_and_distribution_points():
-    points = ("http://crl.example/1.der", "http://crl.example/2.der")
-    sub = view(CertificateRole.CA, 1, "CN=SUB", (30, 17), "AA" * 20, points)
-    text = run("show crypto ca certificates t", Services(certificates={"t": [sub, CA, LEAF]})).text
-    assert text.index("CA certificate") < text.index("Trusted Certificate Chain") < text.index("Router certificate")
-    assert text.count("CA certificate\n") == 1
-    assert (
-        "\n\nCRL Distribution Point\n    http://crl.example/1.der\n    http://crl.example/2.der\nSHA1 Fingerprint:\n"
-        in text
-    )
 
 
 def test_an_unknown_trustpoint_is_an_error():
