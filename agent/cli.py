@@ -179,7 +179,7 @@ answers it; if none runs, the answer comes from the state folder.""",
 commands:
   trustconf show version
   trustconf show platform
-  trustconf show crypto key mypubkey rsa          or dsa, ecdsa, ed25519
+  trustconf show crypto key mypubkey rsa          or dsa, ecdsa, ed25519, all
   trustconf show crypto ca certificates [NAME]
   trustconf show platform security integrity dossier \\
       include reboot-history packages nonce 4f7a '|' utility sign nonce 4f7a include-certificate

@@ -11,7 +11,7 @@ from agent.shell.dossier_arguments import read_dossier_arguments
 from agent.shell.errors import CommandRefusedError
 from agent.shell.grammar import Grammar, Match
 from agent.shell.render_certificates import render_certificates
-from agent.shell.render_keys import render_keys
+from agent.shell.render_keys import KEY_TYPES, render_keys
 from agent.shell.services import ShellServices
 
 
@@ -70,7 +70,7 @@ def _set_terminal(match: Match[Command], context: Context) -> Callable[[], str]:
     return lambda: ""
 
 
-_KEY_FAMILIES: Final = "rsa|dsa|ecdsa|ed25519"
+_KEY_FAMILIES: Final = "|".join(KEY_TYPES)
 
 COMMANDS: Final = Grammar[Command](
     {

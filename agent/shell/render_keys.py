@@ -6,6 +6,7 @@ Keys made by commands and rpcs come first, then those of the configuration under
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from agent.pki.key_display import hex_layout, public_key_display_bytes, size_name, type_name
@@ -19,20 +20,29 @@ KEY_TYPES: Final[dict[str, tuple[KeyType, ...]]] = {
     "dsa": (KeyType.DSA,),
     "ecdsa": (KeyType.ECDSA_NISTP256, KeyType.ECDSA_NISTP384, KeyType.ECDSA_NISTP521),
     "ed25519": (KeyType.ED25519,),
+    "all": tuple(KeyType),
 }
 
+#: The guide has a blank line between the keys of every type but this.
+_UNSEPARATED: Final = (KeyType.RSA, KeyType.RSA)
 _CONFIG_HEADING: Final = "-----\nPublic keys from config sysdb:\n-----\n"
 
 
 def render_keys(keys: Sequence[KeyPair], family: str) -> str:
-    """The keys of a family ("rsa", "dsa", "ecdsa", "ed25519"); "" when there are none."""
-    chosen = [key for key in keys if key.type in KEY_TYPES[family]]
-    # The guide has a blank line between the keys of every type but RSA.
-    between = "" if family == "rsa" else "\n"
-    text = between.join(_render_pair(key) for key in chosen if key.origin != "config")
-    configured = between.join(_render_pair(key) for key in chosen if key.origin == "config")
+    """The keys of a family ("rsa", "dsa", "ecdsa", "ed25519", "all"), type by type; "" when there are none."""
+    types = KEY_TYPES[family]
+    chosen = sorted((key for key in keys if key.type in types), key=lambda key: types.index(key.type))
+    text = _render_pairs([key for key in chosen if key.origin != "config"])
+    configured = _render_pairs([key for key in chosen if key.origin == "config"])
     if configured:
         text += ("\n" if text else "") + _CONFIG_HEADING + configured
+    return text
+
+
+def _render_pairs(keys: Sequence[KeyPair]) -> str:
+    text = "".join(map(_render_pair, keys[:1]))
+    for before, key in pairwise(keys):
+        text += ("" if (before.type, key.type) == _UNSEPARATED else "\n") + _render_pair(key)
     return text
 
 

@@ -32,6 +32,19 @@ P256_POINT = """\
 24A4E217 7EA47475 91C60AC7 013DBC2E EA8434D9 0BD5B0FC 694913AE 0098A4F5
 77
 """
+P384_POINT = """\
+045F7C14 1A88C27E 9CED3FF1 7FEDFA03 B49575FA 7AD88370 BC9C7D7F F99C8917
+33620916 758BDEFC 7187E33A 2D3CCD33 14FF3267 9855A5E9 E3BD166C CE838462
+40742231 6198EE12 3E189F42 22A8149A 8E7B186D 88E728D4 7F47D565 53441061
+79
+"""
+P521_POINT = """\
+04017798 4369F493 8D0E57D1 1975FC46 CDC03A78 03A9F90E B38CA504 17DB9A64
+D1DEA6A6 D23E7E20 4D8D4D31 C7878BDB BF5EEE40 1978A889 70C5D703 BB033B77
+0FFD9201 366A9AC8 35E69BB3 97FF4E91 6B498510 39425971 C5E43858 83286088
+A6A7BF92 0EA2B416 BD4E81CE DCEB65F1 15CC75B5 91204E89 3339A168 2382CAB6
+40170131 8F
+"""
 # "Support for Ed25519".
 ED25519_KEY = "FF0ED4E7 71531B3D 9ED72C48 3F79EC59 9EFECCC3 46A129B2 FAAA12DD EE9D0351\n"
 
@@ -47,10 +60,11 @@ def rsa_pair(label, second, **more):
     )  # fmt: skip
 
 
-def ecdsa_pair(origin):
-    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), bytes.fromhex(P256_POINT))
-    created = datetime(2021, 4, 21, 11, 49, 22, tzinfo=UTC)
-    return KeyPair(KeyType.ECDSA_NISTP256, "the_default", KeyUsage.GENERAL, 256, created, spki(point), origin)
+def ecdsa_pair(origin, curve=None, hexadecimal=P256_POINT, created=datetime(2021, 4, 21, 11, 49, 22, tzinfo=UTC)):
+    curve = curve or ec.SECP256R1()
+    point = ec.EllipticCurvePublicKey.from_encoded_point(curve, bytes.fromhex(hexadecimal))
+    key_type = KeyType(f"ecdsa-nistp{curve.key_size}")
+    return KeyPair(key_type, "the_default", KeyUsage.GENERAL, curve.key_size, created, spki(point), origin)
 
 
 def test_rsa():
@@ -75,22 +89,56 @@ def test_begin_as_in_the_guide():
     assert "other" not in text
 
 
+# "To View the Generated Key-Pairs", in UTC.
+ECDSA_KEYS = f"""\
+Key label: the_default
+Type      : ECDSA General Curve Nistp256
+Degree    : 256
+Created   : 11:49:22 UTC Wed Apr 21 2021
+Data      :
+{P256_POINT}
+Key label: the_default
+Type      : ECDSA General Curve Nistp521
+Degree    : 521
+Created   : 22:44:22 UTC Thu Mar 18 2021
+Data      :
+{P521_POINT}
+"""
+CONFIGURED_ECDSA_KEY = f"""\
+-----
+Public keys from config sysdb:
+-----
+Key label: the_default
+Type      : ECDSA General Curve Nistp384
+Degree    : 384
+Created   : 11:51:52 UTC Wed Apr 21 2021
+Data      :
+{P384_POINT}"""
+
+
+def guide_ecdsa_keys():
+    """In the order of their making."""
+    return (
+        ecdsa_pair("exec", ec.SECP521R1(), P521_POINT, datetime(2021, 3, 18, 22, 44, 22, tzinfo=UTC)),
+        ecdsa_pair("exec"),
+        ecdsa_pair("config", ec.SECP384R1(), P384_POINT, datetime(2021, 4, 21, 11, 51, 52, tzinfo=UTC)),
+    )
+
+
 def test_ecdsa_with_keys_of_the_configuration():
-    key = (
-        "Key label: the_default\n"
-        "Type      : ECDSA General Curve Nistp256\n"
-        "Degree    : 256\n"
-        "Created   : 11:49:22 UTC Wed Apr 21 2021\n"
-        "Data      :\n" + P256_POINT
-    )
-    services = Services(key_pairs=[ecdsa_pair("config"), ecdsa_pair("exec"), ecdsa_pair("exec"), rsa_pair("r", 1)])
-    assert run("show crypto key mypubkey ecdsa", services).text == (
-        TIME_LINE + key + "\n" + key + "\n-----\nPublic keys from config sysdb:\n-----\n" + key
-    )
-    services = Services(key_pairs=[ecdsa_pair("config")])
-    assert run("show crypto key mypubkey ecdsa", services).text == (
-        TIME_LINE + "-----\nPublic keys from config sysdb:\n-----\n" + key
-    )
+    by_command, second, configured = guide_ecdsa_keys()
+    services = Services(key_pairs=[configured, by_command, rsa_pair("r", 1), second])
+    assert run("show crypto key mypubkey ecdsa", services).text == TIME_LINE + ECDSA_KEYS + CONFIGURED_ECDSA_KEY
+    services = Services(key_pairs=[configured])
+    assert run("show crypto key mypubkey ecdsa", services).text == TIME_LINE + CONFIGURED_ECDSA_KEY
+
+
+def test_all_keys_type_by_type():
+    services = Services(key_pairs=[*guide_ecdsa_keys(), rsa_pair("r2", 2), rsa_pair("r1", 3)])
+    text = run("show crypto key mypubkey all", services).text
+    rsa = run("show crypto key mypubkey rsa", services).text
+    assert text == rsa + "\n" + ECDSA_KEYS + CONFIGURED_ECDSA_KEY
+    assert rsa.index("Key label: r2") < rsa.index("Key label: r1")
 
 
 def test_ed25519():
