@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,11 +25,13 @@ class Event:
         time: when, aware, UTC.
         path: schema path of the YANG notification, e.g. "/trustconf-keys:key-changed".
         content: the notification's children as Python values named as the YANG names them (agent/yang/python_codec.py).
+        instance_keys: for a notification inside data, the keys of all list entries on the way to it, outermost first.
     """
 
     time: datetime
     path: str
     content: dict[str, Any] = field(default_factory=dict)
+    instance_keys: tuple[Mapping[str, str], ...] = ()
 
 
 Listener = Callable[[Event], None]

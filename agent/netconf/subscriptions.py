@@ -17,8 +17,8 @@ from agent.clock import yang_date_and_time
 from agent.events import Event
 from agent.netconf.event_filters import EventFilter
 from agent.netconf.messages import write_notification
-from agent.yang.python_codec import from_record
-from agent.yang.xml_codec import encode_element
+from agent.yang.notifications import notification_document
+from agent.yang.xml_codec import encode
 
 if TYPE_CHECKING:
     from agent.netconf.server import Services
@@ -102,8 +102,8 @@ class Subscription:
                 log.exception("an event could not be sent to session %d", self._session.session_id)
 
     def _send(self, event: Event) -> None:
-        node = from_record(event.content, self._services.schema.find(event.path))
-        if self._wanted is not None and not self._wanted(node):
+        document = notification_document(self._services.schema, event.path, event.instance_keys, event.content)
+        if self._wanted is not None and not self._wanted(document):
             return
-        self._session.send(write_notification(yang_date_and_time(event.time), encode_element(node)))
+        self._session.send(write_notification(yang_date_and_time(event.time), encode(document)))
         self._session.counters.out_notifications += 1

@@ -18,6 +18,7 @@ section 7.2. It does not know NETCONF sessions, storage or any particular module
     edit.py         edit-config on a tree -> a new tree and the places it touched; with edit_attributes.py (operation,
                     insert, key, value), edit_siblings.py (one parent's children) and ordering.py (user order)
     diff.py         two trees -> changes; journal.py changes <-> the JSON that storage keeps
+    notifications.py notifications as the documents that are sent
     xpath.py        expressions on trees through libxml2
     dependencies.py which constraints a change can affect
     validation.py   full and incremental validation

@@ -3,10 +3,13 @@
 import threading
 
 import pytest
+from lxml import etree
 
+from agent.events import Event
 from agent.netconf.limits import Limits
 from agent.netconf.namespaces import BASE, NOTIFICATION, base
-from tests.netconf.models import EX
+from agent.yang.notifications import notification_document
+from tests.netconf.models import EX, canonical
 from tests.netconf.rig import Rig, get_config, subtree
 
 
@@ -91,6 +94,90 @@ def test_an_xpath_filter(rig, client):
     rig.publish("dust", 1)
     deliver(client)
     assert names(client.notifications()) == ["fire"]
+
+
+DOWN = "/example-config:top/hosts/host/link/down"
+
+
+def publish_down(rig, site, number, reason):
+    rig.bus.publish(Event(rig.clock.now(), DOWN, {"reason": reason}, ({"site": site, "number": number},)))
+
+
+def reasons(notifications):
+    return [leaf.text for message in notifications for leaf in message.iter(f"{{{EX}}}reason")]
+
+
+def down(site, number, reason):
+    return (
+        f'<top xmlns="{EX}"><hosts><host><site>{site}</site><number>{number}</number>'
+        f"<link><down><reason>{reason}</reason></down></link></host></hosts></top>"
+    )
+
+
+def test_an_event_inside_data_is_sent_as_the_path_to_it(rig, client):
+    client.ok(subscribe())
+    publish_down(rig, "bonn", "2", "unplugged")
+    rig.publish("fire", 3)
+    deliver(client)
+    inside, top = client.notifications()
+    assert [child.tag for child in inside] == [f"{{{NOTIFICATION}}}eventTime", f"{{{EX}}}top"]
+    assert canonical(etree.tostring(inside[1])) == canonical(down("bonn", "2", "unplugged"))
+    assert top[1].tag == f"{{{EX}}}alarm"
+
+
+def below_host(content):
+    return subtree(f'<top xmlns="{EX}"><hosts><host>{content}</host></hosts></top>')
+
+
+def xpath(expression):
+    return f'<filter type="xpath" xmlns:e="{EX}" select="{expression}"/>'
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (subtree(f'<top xmlns="{EX}"/>'), ["a", "b"]),
+        (below_host("<site>bonn</site>"), ["a"]),
+        (below_host("<link><down/></link>"), ["a", "b"]),
+        (below_host("<link><down><reason>b</reason></down></link>"), ["b"]),
+        # What the notification does not have can't be asked for, though the data have it.
+        (below_host("<link><speed/></link>"), []),
+        (subtree(f'<top xmlns="{EX}"><users/></top>'), []),
+        (subtree(f'<alarm xmlns="{EX}"/>'), []),
+        (xpath("//e:down"), ["a", "b"]),
+        (xpath("/e:top/e:hosts/e:host[e:site='rome']"), ["b"]),
+        (xpath("/e:top/e:hosts/e:host[e:site='bonn'][e:number=2]//e:reason"), ["a"]),
+        (xpath("//e:down[../../e:number &gt; 2]"), ["b"]),
+        (xpath("//e:speed"), []),
+        (xpath("/e:down"), []),
+    ],
+)
+def test_a_filter_on_events_inside_data(rig, client, wanted, expected):
+    client.ok(subscribe(wanted))
+    publish_down(rig, "bonn", "2", "a")
+    publish_down(rig, "rome", "3", "b")
+    deliver(client)
+    assert reasons(client.notifications()) == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ((), "inside 1 lists"),
+        (({"site": "bonn"},), "the keys of"),
+        (({"site": "bonn", "number": "2", "colour": "red"},), "the keys of"),
+        (({"site": "bonn", "number": "2"}, {"name": "x"}), "inside 1 lists"),
+    ],
+)
+def test_an_event_inside_data_without_its_keys_is_a_fault_of_the_program(rig, keys, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        notification_document(rig.server.services.schema, DOWN, keys, {"reason": "x"})
+
+
+@pytest.mark.parametrize("path", ["/example-config:top/hosts/host", "/example-config:down", "/example-config:add"])
+def test_only_notifications_have_documents(rig, path):
+    with pytest.raises(KeyError):
+        notification_document(rig.server.services.schema, path, (), {})
 
 
 @pytest.mark.parametrize(
