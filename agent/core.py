@@ -26,7 +26,17 @@ from agent.northbound.state import StateCollector
 from agent.northbound.transaction import ProviderParticipants, TreeConfigView
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
-from agent.providers import cisco, event_streams, integrity, keys, netconf_monitoring, system, trustpoints, yang_library
+from agent.providers import (
+    cisco,
+    event_streams,
+    integrity,
+    keys,
+    keystore,
+    netconf_monitoring,
+    system,
+    trustpoints,
+    yang_library,
+)
 from agent.providers.device import Device
 from agent.providers.services import Services
 from agent.shell.shell import Shell
@@ -43,7 +53,7 @@ from agent.yang.validation import Validator
 from agent.yang.xpath import XPathEvaluator
 
 #: The providers that need nothing but the services; those of the protocol itself are registered one by one.
-PROVIDERS = (system, keys, trustpoints, cisco, integrity)
+PROVIDERS = (system, keys, trustpoints, keystore, cisco, integrity)
 
 
 class RunningView:

@@ -20,6 +20,12 @@ FEATURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "nc-notifications": (),
         "iana-crypt-hash": ("crypt-hash-sha-256", "crypt-hash-sha-512"),
         "ietf-system": ("authentication", "local-users"),
+        "ietf-crypto-types": (
+            "p10-csr-format",
+            "csr-generation",
+            "hidden-private-keys",
+        ),
+        "ietf-keystore": ("central-keystore-supported", "asymmetric-keys"),
         "trustconf-system": (),
         "trustconf-keys": (),
         "trustconf-trustpoints": (),

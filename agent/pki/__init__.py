@@ -15,9 +15,11 @@ pkcs12.py           a key and its certificates out of a PKCS #12 file, and into 
 fingerprints.py     fingerprints that people paste and compare
 signer.py           signing with the key of a certificate
 trustpoint_store.py the certificates of the trustpoints
+key_certificates.py the same certificates, seen from the keys
 chains.py           chains of CAs: put in order, checked link by link; chain_errors.py: how they are refused
 signatures.py       whether a key made a signature, SHA-1 on request
 requests.py         certification requests (PKCS #10)
+request_info.py     signing requests that somebody else has written
 http.py             HTTP within limits, through a VRF too; http_errors.py: how it fails
 tls.py              TLS as a client: trust anchors pinned, and who this device is
 certificate_parts.py what certificates and requests have in common

@@ -1,12 +1,16 @@
-"""Certificates out of DER, and out of a PKCS #7 that is a bag of them (RFC 5652, a SignedData that nobody signed).
+"""Certificates out of DER, and out of and into a PKCS #7 that is a bag of them (RFC 5652, a SignedData that nobody
+signed).
 
 Nothing is verified here. A bag may be in BER: servers and other vendors' tools write it so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from asn1crypto import cms, core
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from agent.pki import ber
 from agent.pki.errors import MalformedBerError
@@ -53,6 +57,11 @@ def read_certificate_bag(data: bytes, limit: int) -> tuple[x509.Certificate, ...
     except Exception as error:
         raise MalformedBerError("its certificates can't be read") from error
     return tuple(map(read_certificate, certificates))
+
+
+def write_certificate_bag(certificates: Sequence[x509.Certificate]) -> bytes:
+    """A bag of these certificates in DER. It is a set: it has an order of its own."""
+    return pkcs7.serialize_certificates(list(certificates), Encoding.DER)
 
 
 def is_certificate_bag(data: bytes) -> bool:

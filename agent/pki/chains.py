@@ -75,6 +75,22 @@ def order_chain(
     return tuple(chain)
 
 
+def path_to_top(
+    certificate: x509.Certificate, others: Collection[x509.Certificate], *, limit: int = MAX_TIERS
+) -> tuple[x509.Certificate, ...]:
+    """The certificate, the one of `others` that issued it, and so on, as far as they are there; at most `limit` CAs.
+
+    Raises UnreadableCertificateError.
+    """
+    path = [certificate]
+    while len(path) <= limit:
+        parent = _parent(path[-1], others)
+        if parent is None or parent in path:
+            break
+        path.append(parent)
+    return tuple(path)
+
+
 def verify_links(chain: Sequence[x509.Certificate], at: datetime, *, allow_sha1: bool = False) -> bool:
     """Check a chain as order_chain returns it, at a moment: each one a CA, valid, and signed by the one before it.
 

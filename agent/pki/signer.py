@@ -49,11 +49,15 @@ class CertificateSigner:
 
     def sign(self, data: bytes) -> bytes:
         """The signature over `data`."""
-        key = self._key
-        if isinstance(key, rsa.RSAPrivateKey):
-            return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-        if isinstance(key, dsa.DSAPrivateKey):
-            return key.sign(data, hashes.SHA256())
-        if isinstance(key, ec.EllipticCurvePrivateKey):
-            return key.sign(data, ec.ECDSA(_ECDSA_DIGESTS[key.curve.name]))
-        return key.sign(data)
+        return sign(self._key, data)
+
+
+def sign(key: PrivateKey, data: bytes) -> bytes:
+    """The signature of `key` over `data`."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+    if isinstance(key, dsa.DSAPrivateKey):
+        return key.sign(data, hashes.SHA256())
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.sign(data, ec.ECDSA(_ECDSA_DIGESTS[key.curve.name]))
+    return key.sign(data)

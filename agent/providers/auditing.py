@@ -26,11 +26,17 @@ def auditing(services: Services, caller: Caller, action: str, target: str | None
 
 
 def audited(services: Services, action: str, function: RpcFunction, *, target: str | None = None) -> RpcFunction:
-    """`function` with an audit event for each call. `target` names the input leaf that is acted on."""
+    """`function` with an audit event for each call. `target` names the input leaf that is acted on; an action acts on
+    the entry that it is called on."""
 
     def call(request: Record, context: RpcContext) -> Record | None:
-        acted_on = None if target is None else request.get(target)
+        acted_on = request.get(target) if target is not None else _instance(context)
         with auditing(services, context.caller, action, None if acted_on is None else str(acted_on)):
             return function(request, context)
 
     return call
+
+
+def _instance(context: RpcContext) -> str | None:
+    """The list entry that an action is called on, by its keys; None for an rpc."""
+    return " ".join(context.instance_keys[-1].values()) if context.instance_keys else None

@@ -8,6 +8,7 @@ from typing import Final
 from agent.integrity.errors import SourceUnavailableError
 from agent.pki import errors as pki
 from agent.pki import import_errors as imports
+from agent.pki import request_info
 from agent.providers.refusals import Refusal, Refusals
 from agent.storage import errors as storage
 
@@ -45,6 +46,8 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         pki.NotEnrolledError: Refusal("operation-failed", "not-enrolled"),
         pki.KeyChangedError: Refusal("operation-failed", "key-changed"),
         pki.RootNotValidError: Refusal("operation-failed", "root-not-valid"),
+        request_info.InvalidRequestInfoError: Refusal("invalid-value", "invalid-csr-info", "request"),
+        request_info.RequestForAnotherKeyError: Refusal("invalid-value", "csr-key-mismatch", "request"),
         pki.PkiError: Refusal("operation-failed"),
         SourceUnavailableError: Refusal(
             "operation-failed",

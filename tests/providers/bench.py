@@ -16,7 +16,7 @@ from agent.northbound.state import StateCollector
 from agent.northbound.transaction import ProviderParticipants, TreeConfigView
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
-from agent.providers import cisco, integrity, keys, system, trustpoints
+from agent.providers import cisco, integrity, keys, keystore, system, trustpoints
 from agent.providers.services import Services
 from agent.storage.commit_log import CommitLog, CommitRecord
 from agent.storage.database import Database
@@ -68,7 +68,7 @@ class Bench:
             ssh_limit_listeners=[self.limits.append],
         )
         self.registry = Registry(SCHEMA)
-        for provider in (system, keys, trustpoints, cisco, integrity):
+        for provider in (system, keys, trustpoints, keystore, cisco, integrity):
             provider.register(self.registry, self.services)
 
     def get(self, path):
@@ -93,13 +93,13 @@ class Bench:
         self.running = staged.root
         pending.apply()
 
-    def call(self, path, request=None):
-        """The output of an rpc as RFC 7951 JSON; {} for <ok/>."""
+    def call(self, path, request=None, instance_keys=()):
+        """The output of an rpc or action as RFC 7951 JSON; {} for <ok/>."""
         node = SCHEMA.find(path)
         arguments = json_codec.decode(request or {}, node.child("input"))
         VALIDATOR.validate_operation(arguments, self.running)
         record = python_codec.to_record(arguments, defaults=True)
-        answer = self.registry.rpc_functions[node](record, RpcContext(ALICE))
+        answer = self.registry.rpc_functions[node](record, RpcContext(ALICE, instance_keys))
         if answer is None:
             return {}
         output = python_codec.from_record(answer, node.child("output"))
