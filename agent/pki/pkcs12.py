@@ -47,12 +47,14 @@ from agent.pki.keys import PrivateKey, check_size, identify_key
 PKCS12_MAX_BYTES: Final = 1024 * 1024
 #: Certificates in a file.
 PKCS12_MAX_CERTIFICATES: Final = 64
-#: Iterations of all key derivations of a file together: some seconds. Makers use from 2,000 to a million for each.
-MAX_ITERATIONS: Final = 10_000_000
+#: Iterations of all key derivations of a file together. The library lets no other thread run meanwhile, and this many
+#: are two or three seconds. Makers use from 2,000 to 600,000 for each of three.
+MAX_ITERATIONS: Final = 3_000_000
 #: Characters of a password that is to protect a key.
 EXPORT_PASSWORD_LENGTH: Final = range(8, 129)
-#: Iterations for the encryption. The library takes its own, 2,048, for the MAC, so more of them would gain nothing.
-EXPORT_ITERATIONS: Final = 200_000
+#: Iterations for the encryption of the key, and of the certificates: together a tenth of a second. The library takes its
+#: own, 2,048, for the MAC, so that more of them would gain nothing: what protects a file is a long password.
+EXPORT_ITERATIONS: Final = 100_000
 
 #: Safe contents within safe contents.
 _MAX_DEPTH: Final = 4
@@ -79,7 +81,7 @@ class Pkcs12Contents:
 
 
 def read_pkcs12(data: bytes, password: str) -> Pkcs12Contents:
-    """Open a file. Takes up to seconds. Raises a Pkcs12Error."""
+    """Open a file. Takes up to seconds, in which no other thread runs. Raises a Pkcs12Error."""
     if len(data) > PKCS12_MAX_BYTES:
         raise Pkcs12TooLargeError(f"{PKCS12_MAX_BYTES // 1024 // 1024} MiB")
     if "\0" in password:

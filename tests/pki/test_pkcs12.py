@@ -34,7 +34,7 @@ from agent.pki.import_errors import (
     WeakExportPasswordError,
 )
 from agent.pki.keys import KeyType, generate_private_key
-from agent.pki.pkcs12 import MAX_ITERATIONS, PKCS12_MAX_BYTES, read_pkcs12, write_pkcs12
+from agent.pki.pkcs12 import EXPORT_ITERATIONS, MAX_ITERATIONS, PKCS12_MAX_BYTES, read_pkcs12, write_pkcs12
 from tests.pki.authorities import line, name, rsa_key
 from tests.pki.trustpoints import openssl
 
@@ -108,7 +108,7 @@ def test_how_it_is_protected():
     assert file["mac_data"]["mac"]["digest_algorithm"]["algorithm"].native == "sha256"
     (info,) = (part for part in file.authenticated_safe if part["content_type"].native == "encrypted_data")
     algorithm = info["content"]["encrypted_content_info"]["content_encryption_algorithm"]
-    assert (algorithm.kdf, algorithm.kdf_hmac, algorithm.kdf_iterations) == ("pbkdf2", "sha256", 200_000)
+    assert (algorithm.kdf, algorithm.kdf_hmac, algorithm.kdf_iterations) == ("pbkdf2", "sha256", EXPORT_ITERATIONS)
     assert (algorithm.encryption_cipher, algorithm.key_length, algorithm.encryption_mode) == ("aes", 32, "cbc")
 
 
@@ -227,7 +227,7 @@ def bomb(place, count):
 @pytest.mark.parametrize("place", ["mac", "certificates", "key"])
 def test_a_bomb_is_not_lit(place):
     """Were the iterations tried, this would take days."""
-    with pytest.raises(Pkcs12IterationsError, match="more than 10000000 iterations") as refused:
+    with pytest.raises(Pkcs12IterationsError, match=f"more than {MAX_ITERATIONS} iterations") as refused:
         read_pkcs12(bomb(place, 2**40), PASSWORD)
     assert refused.value.iterations >= 2**40
     with pytest.raises(Pkcs12IterationsError):
