@@ -52,8 +52,8 @@ PKCS12_MAX_CERTIFICATES: Final = 64
 MAX_ITERATIONS: Final = 3_000_000
 #: Characters of a password that is to protect a key.
 EXPORT_PASSWORD_LENGTH: Final = range(8, 129)
-#: Iterations for the encryption of the key, and of the certificates: together a tenth of a second. The library takes its
-#: own, 2,048, for the MAC, so that more of them would gain nothing: what protects a file is a long password.
+#: Iterations for the encryption of the key, and of the certificates: together a tenth of a second. For the MAC the
+#: library takes its own, 2,048, so that more would gain nothing: what protects a file is a long password.
 EXPORT_ITERATIONS: Final = 100_000
 
 #: Safe contents within safe contents.
