@@ -22,6 +22,7 @@ is told what to do while it runs (scep_rules.py, scep_ca.py). Nothing in it is o
 
     responder.ca.answer_with(MessageFault.WRONG_NONCE)             # from now on; answer_with() ends it
     responder.ca.answer_with(MessageFault.WRONG_NONCE, Reply())    # one message only
+    responder.ca.answer_with(lambda ca, request: Reply(status=PENDING) if "r1" in ca.subject_of(request) else Reply())
 
 **EstServer** (fixture `est_server`, a factory): an EST server (RFC 7030) in this process, by HTTPS. Its certificates
 are valid by the machine's clock, which TLS goes by.
@@ -48,5 +49,7 @@ lives in a network namespace of its own, and a socket that was opened outside le
 
 **StrongSwan**, **certmonger_enroll** (clients.py): SCEP clients of others.
 
-By hand: `.venv/bin/python -m tests.peers.scep_responder --help`.
+By hand: `.venv/bin/python -m tests.peers.scep_responder --help`; the same for a test that counts milliseconds:
+
+    with scep_responder_process("--tiers", "2") as (url, *said): ...
 """

@@ -1,6 +1,6 @@
-"""ScepCa on a real HTTP server. For a look by hand, with any client:
+"""ScepCa on a real HTTP server.
 
-.venv/bin/python -m tests.peers.scep_responder --tiers 3 --ra split --pending 2 --challenge secret
+For a look by hand, with any client: `python -m tests.peers.scep_responder --tiers 3 --ra split --pending 2`
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ import argparse
 import base64
 import binascii
 import ssl
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -75,6 +78,25 @@ class ScepResponder(HttpPeer):
 def fingerprint(certificate: x509.Certificate, digest: hashes.HashAlgorithm | None = None) -> str:
     """In hexadecimal, SHA-256 unless said otherwise."""
     return certificate.fingerprint(digest or hashes.SHA256()).hex().upper()
+
+
+@contextmanager
+def scep_responder_process(*options: str) -> Iterator[list[str]]:
+    """A responder outside this process, for a test that must not be slowed down by it: the URL, and what else it says.
+
+    `options`: of the command line.
+    """
+    command = [sys.executable, "-m", __name__, *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        said: list[str] = []
+        while not (said and said[-1].startswith("ready")):
+            said.append(process.stdout.readline().strip())
+            assert said[-1], f"the responder did not start: {said}"
+        yield [said[0].removeprefix("url "), *said[1:]]
+        process.stdin.close()
+        assert process.wait(10) == 0
 
 
 def main(arguments: list[str] | None = None) -> None:

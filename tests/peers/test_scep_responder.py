@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from datetime import timedelta
 from urllib.request import urlopen
 
@@ -23,6 +21,7 @@ from tests.peers.http_server import loopback_tls
 from tests.peers.scep_ca import Ra, ScepCa
 from tests.peers.scep_faults import MessageFault
 from tests.peers.scep_messages import BAD_TIME, FAIL_INFO_TEXT_OF_STEP_CA, PENDING, BadMessageError, MessageKind
+from tests.peers.scep_responder import scep_responder_process
 from tests.peers.scep_rules import FOREVER, NO_CAPS, OLD_CAPS, Rejection, Reply
 from tests.pki.authorities import name, rsa_key
 from tests.pki.scep.applicant import LENIENT, Applicant, OneShot
@@ -238,16 +237,9 @@ def test_a_wrong_request_is_seen():
     assert len(ca.complaints) == 1
 
 
-def test_by_hand():
-    command = [sys.executable, "-m", "tests.peers.scep_responder", "--tiers", "2", "--ra", "split", "--pending", "inf"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        said = []
-        while not (said and said[-1].startswith("ready")):
-            said.append(process.stdout.readline())
-            assert said[-1], said
-        url = said[0].split()[1]
+def test_a_process_of_its_own():
+    with scep_responder_process("--tiers", "2", "--ra", "split", "--pending", "inf") as (url, *said):
         with urlopen(f"{url}?operation=GetCACaps") as answer:
             assert b"SCEPStandard" in answer.read()
-        process.stdin.close()
-        assert process.wait(10) == 0
-    assert sum(line.startswith("ca ") for line in said) == 2
+        assert sum(line.startswith("ca ") for line in said) == 2
+        assert sum(line.startswith("sha256 ") for line in said) == 2
