@@ -133,9 +133,13 @@ def _load_identity(context: ssl.SSLContext, identity: TlsIdentity) -> None:
             context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=password)
         finally:
             os.close(descriptor)
-    except (ssl.SSLError, OSError, ValueError) as error:
+    except (ssl.SSLError, ValueError) as error:
         raise UnusableIdentityError(
             f"TLS can't use the certificate of {subject_of(identity.chain[0])} and its key: they may be too weak."
+        ) from error
+    except OSError as error:
+        raise UnusableIdentityError(
+            "The key can't be handed to TLS: this system has no memory files, or no /proc."
         ) from error
 
 

@@ -22,6 +22,7 @@ from agent.pki.enrolment_errors import EnrolmentError, HttpStatusError, told_of_
 from agent.pki.enrolment_outcome import Outcome, Pending, Rejected, check_grant
 from agent.pki.est.bodies import read_certificates, read_der, read_words
 from agent.pki.est.csr_attributes import CsrAttributes, read_csr_attributes
+from agent.pki.est.rollover import without_rollover
 from agent.pki.est.urls import check_url, operation_url
 from agent.pki.http import TIMEOUT_DEFAULT, HttpAnswer, HttpClient, Redirects
 from agent.pki.tls import TlsSettings, TlsSettingsError, client_context, unverified_context
@@ -207,7 +208,8 @@ async def _fetch_ca_certificates(
     with told_of_the_ca():
         answer = await http.request("GET", url, limit=MAX_ANSWER, headers=headers)
     _expect_ok(answer, url)
-    return arrange_chain(read_certificates(answer.body), clock.now(), allow_sha1=allow_sha1)
+    certificates = without_rollover(read_certificates(answer.body))
+    return arrange_chain(certificates, clock.now(), allow_sha1=allow_sha1)
 
 
 def _expect_ok(answer: HttpAnswer, url: str) -> None:
