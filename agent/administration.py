@@ -7,24 +7,20 @@ answered by the shell.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from lxml import etree
 
 from agent.caller import Caller
 from agent.clock import SystemClock
 from agent.core import Core
 from agent.northbound.errors import ProviderError
-from agent.providers.system.config import KEY_ALGORITHMS
+from agent.pki.errors import PkiError
+from agent.pki.user_keys import parse_user_key
 from agent.storage.errors import StateFolderInUseError, StorageError
 from agent.storage.state_folder import CONTROL_SOCKET, StateFolder
 from agent.transport.authentication import MAX_PASSWORD_BYTES
@@ -39,7 +35,6 @@ LOCAL = Caller(user="local", groups=GROUPS)
 MIN_PASSWORD_LENGTH = 8
 
 _USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-_MAX_COMMENT = 64
 _SYSTEM = "urn:ietf:params:xml:ns:yang:ietf-system"
 _TRUSTCONF_SYSTEM = "urn:trustconf:yang:trustconf-system"
 
@@ -147,27 +142,13 @@ def _check_password(password: str) -> None:
 
 
 def _parse_public_key(text: str) -> tuple[str, str, str]:
-    """Algorithm, base64 data and a name for an OpenSSH public key line.
+    """Algorithm, base64 data and a name for a public key in any form that keys can be imported in.
 
     The name ends with the key's fingerprint as `ssh-keygen -l` shows it: two keys of one comment are two entries, and
     the same key added again is the same entry.
     """
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    help_text = "Give an OpenSSH public key on one line, as in ~/.ssh/id_ed25519.pub"
-    if lines and "PRIVATE KEY" in lines[0]:
-        raise AdministrationError("This is a private key. Give the public one, in the .pub file beside it.")
-    if len(lines) != 1:
-        raise AdministrationError(f"{help_text}; this file has {len(lines)} lines.")
-    algorithm, data, comment = [*lines[0].split(None, 2), "", "", ""][:3]
-    if algorithm not in KEY_ALGORITHMS:
-        raise AdministrationError(
-            f"{help_text}; it starts with one of {', '.join(KEY_ALGORITHMS)}, not with {algorithm[:40]!r}."
-        )
     try:
-        blob = base64.b64decode(data, validate=True)
-        load_ssh_public_key(f"{algorithm} {data}".encode())
-    except (binascii.Error, ValueError, UnsupportedAlgorithm) as error:
-        raise AdministrationError(f"{help_text}; the data after {algorithm} is not a key of that type.") from error
-    fingerprint = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-    label = "".join(filter(str.isprintable, comment)).strip()[:_MAX_COMMENT]
-    return algorithm, data, f"{label} SHA256:{fingerprint}".strip()
+        key = parse_user_key(text.encode())
+    except PkiError as error:
+        raise AdministrationError(error.message) from error
+    return key.algorithm, key.base64, f"{key.comment} {key.fingerprint}".strip()

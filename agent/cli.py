@@ -157,7 +157,7 @@ examples:
     )
     credential = add.add_mutually_exclusive_group(required=True)
     credential.add_argument(
-        "--public-key", type=Path, metavar="FILE", help="OpenSSH public key: ssh-ed25519, ecdsa-sha2-nistp*, ssh-rsa"
+        "--public-key", type=Path, metavar="FILE", help="public key: an OpenSSH .pub file, RFC 4716 or PEM"
     )
     credential.add_argument(
         "--password-stdin",

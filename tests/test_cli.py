@@ -331,15 +331,15 @@ def test_an_unknown_group_is_told(tmp_path, key):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "this file has 0 lines."),
+        (b"", "a line of OpenSSH is one line, and there are 0."),
         (b"\xff\xfe", "is not text in UTF-8"),
-        (b"hello", "not with 'hello'."),
-        (b"ssh-dss AAAA me", "not with 'ssh-dss'."),
-        (b"ssh-ed25519", "the data after ssh-ed25519 is not a key of that type."),
-        (b"ssh-ed25519 ???", "the data after ssh-ed25519 is not a key of that type."),
-        (b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== me", "the data after ssh-ed25519 is not a key of that type."),
-        (b"ssh-ed25519 A\nssh-ed25519 B\n", "this file has 2 lines."),
-        (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n", "Give the public one, in the .pub file beside it."),
+        (b"hello", "ecdsa-sha2-nistp521, ssh-rsa."),
+        (b"ssh-dss AAAA me", "Use an Ed25519, ECDSA or RSA key."),
+        (b"ssh-ed25519", "The data after ssh-ed25519 is not a key of that type: give the whole line."),
+        (b"ssh-ed25519 ???", "The data after ssh-ed25519 is not a key of that type: give the whole line."),
+        (b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== me", "ssh-ed25519 is damaged: give it again, whole."),
+        (b"ssh-ed25519 A\nssh-ed25519 B\n", "a line of OpenSSH is one line, and there are 2."),
+        (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n", "give the public one, such as the .pub file beside it."),
     ],
 )
 def test_a_key_file_that_is_none_is_told(tmp_path, content, said):
