@@ -26,6 +26,7 @@ from agent.northbound.state import StateCollector
 from agent.northbound.transaction import ProviderParticipants, TreeConfigView
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
+from agent.pki.user_key_store import UserKeyStore
 from agent.providers import (
     cisco,
     event_streams,
@@ -43,6 +44,7 @@ from agent.shell.shell import Shell
 from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
 from agent.storage.errors import DatabaseError
+from agent.storage.import_folder import ImportFolder
 from agent.storage.sealing import Sealer
 from agent.storage.state_folder import StateFolder
 from agent.transport.authentication import hash_password
@@ -97,6 +99,8 @@ class Core:
             commit_log=commit_log,
             key_store=key_store,
             trustpoint_store=TrustpointStore(database, key_store, clock),
+            user_key_store=UserKeyStore(database, key_store, clock),
+            import_folder=ImportFolder(folder.import_folder),
             hash_password=hash_password,
         )
         self.server = Server(

@@ -6,6 +6,8 @@ key_store.py        the key pairs of the device: made, sealed at rest, listed, z
 key_display.py      a key pair as the `show` commands and log messages have it
 names.py            distinguished names: the subject that a person types, and the one that is printed
 alternative_names.py subject alternative names, typed and printed
+user_keys.py        a public key of a user, in every form that people have it; user_key_errors.py: how it is refused
+user_key_store.py   the public keys that users have imported
 trustpoint.py       what a trustpoint is configured to do
 self_enrollment.py  the two certificates of `enrollment self`: root and leaf
 certificates.py     a certificate as it is shown

@@ -14,7 +14,7 @@ A private key leaves this room as an object to sign with, never as bytes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, TypeAlias, cast
@@ -240,11 +240,16 @@ class KeyStore:
         """Whether only the keys of FIPS mode can be made."""
         return bool((transaction or self._database).query("SELECT 1 FROM fips_mode"))
 
-    def set_fips_mode(self, on: bool, transaction: Transaction) -> None:
-        """Switch FIPS mode. Raises KeysNotFipsCompliantError when that is not possible with the keys that are there."""
+    def set_fips_mode(
+        self, on: bool, transaction: Transaction, others: Iterable[tuple[KeyType, str, int]] = ()
+    ) -> None:
+        """Switch FIPS mode. `others`: keys besides the key pairs, as `require_fips_compliance` takes them.
+
+        Raises KeysNotFipsCompliantError when that is not possible with the keys that are there.
+        """
         transaction.execute("DELETE FROM fips_mode")
         if on:
-            require_fips_compliance((pair.type, pair.label, pair.size) for pair in self.list(transaction))
+            require_fips_compliance([*((pair.type, pair.label, pair.size) for pair in self.list(transaction)), *others])
             transaction.execute("INSERT INTO fips_mode (only_row) VALUES (1)")
 
     def _require_replaceable(

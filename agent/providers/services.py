@@ -14,9 +14,11 @@ from agent.host.contract import Host
 from agent.northbound.contract import ConfigView
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
+from agent.pki.user_key_store import UserKeyStore
 from agent.providers.dossier_statistics import DossierStatistics
 from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
+from agent.storage.import_folder import ImportFolder
 from agent.yang.schema import Schema
 
 
@@ -45,6 +47,7 @@ class Services:
 
     Attributes:
         config: the running configuration at the moment of each call.
+        import_folder: the files that a client may name.
         hash_password: makes a crypt hash of a password; raises ValueError with what is wrong with the password.
         ssh_limit_listeners: called with the new limits when a commit has changed those of the SSH server.
         enrollment_errors: trustpoint -> why its last authenticate or enroll has failed; gone after a success.
@@ -60,6 +63,8 @@ class Services:
     commit_log: CommitLog
     key_store: KeyStore
     trustpoint_store: TrustpointStore
+    user_key_store: UserKeyStore
+    import_folder: ImportFolder
     hash_password: Callable[[str], str]
     ssh_limit_listeners: list[Callable[[SshServerLimits], None]] = field(default_factory=list)
     enrollment_errors: dict[str, str] = field(default_factory=dict)

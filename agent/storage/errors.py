@@ -1,5 +1,5 @@
 """How storage fails: one exception a kind of failure, with the facts. Messages are for the person who runs the agent;
-they are never sent to a client."""
+they are never sent to a client, but for an attribute `message`."""
 
 from __future__ import annotations
 
@@ -45,3 +45,15 @@ class MasterKeyError(StorageError):
 
 class SealingError(StorageError):
     """A sealed secret can't be opened: it is damaged, or it was moved from where it belongs."""
+
+
+class ImportFileError(StorageError):
+    """A file of the import folder can't be taken; `message` is for the client that has named it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ImportFileNameError(ImportFileError):
+    """What a client has named is no name of a file in the import folder."""

@@ -4,7 +4,8 @@ A step that has been released is never edited: a change of the tables is a new s
 its `PRAGMA user_version`; each step runs in one transaction together with the new version number, so that an
 interrupted upgrade continues where it was.
 
-Columns named `time`, `created`, `issued` hold ISO 8601 text in UTC. `sealed_*` columns hold what sealing.py makes.
+Columns named `time`, `created`, `issued`, `imported` hold ISO 8601 text in UTC. `sealed_*` columns hold what sealing.py
+makes.
 """
 
 from __future__ import annotations
@@ -104,6 +105,24 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
             CREATE TABLE fips_mode (
                 only_row    INTEGER PRIMARY KEY CHECK (only_row = 1)
             )
+            """,
+        ),
+    ),
+    Migration(
+        "public keys that users have imported",
+        (
+            # `blob`: RFC 4253 section 6.6.
+            """
+            CREATE TABLE user_keys (
+                user        TEXT NOT NULL,
+                number      INTEGER NOT NULL CHECK (number BETWEEN 1 AND 4),
+                type        TEXT NOT NULL,
+                size        INTEGER NOT NULL,
+                blob        BLOB NOT NULL,
+                comment     TEXT NOT NULL,
+                imported    TEXT NOT NULL,
+                PRIMARY KEY (user, number)
+            ) WITHOUT ROWID
             """,
         ),
     ),

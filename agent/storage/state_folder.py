@@ -54,6 +54,11 @@ class StateFolder:
         return self.path / CONTROL_SOCKET
 
     @property
+    def import_folder(self) -> Path:
+        """Where a person puts files that clients may name (import_folder.py)."""
+        return self.path / "import"
+
+    @property
     def lock_file(self) -> Path:
         """Locked (flock) by the agent that runs; holds its process id."""
         return self.path / "lock"

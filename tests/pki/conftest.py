@@ -1,4 +1,4 @@
-"""A key store and a trustpoint store on a fresh database, with a clock that stands still."""
+"""The stores of this room on a fresh database, with a clock that stands still."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from agent.clock import ManualClock
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
+from agent.pki.user_key_store import UserKeyStore
 from agent.storage.database import Database
 from agent.storage.sealing import Sealer
 
@@ -45,3 +46,8 @@ def key_store(database, sealer, clock, events):
 @pytest.fixture
 def trustpoint_store(database, key_store, clock):
     return TrustpointStore(database, key_store, clock)
+
+
+@pytest.fixture
+def user_key_store(database, key_store, clock):
+    return UserKeyStore(database, key_store, clock)

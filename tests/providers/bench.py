@@ -16,10 +16,12 @@ from agent.northbound.state import StateCollector
 from agent.northbound.transaction import ProviderParticipants, TreeConfigView
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
+from agent.pki.user_key_store import UserKeyStore
 from agent.providers import cisco, integrity, keys, keystore, system, trustpoints
 from agent.providers.services import Services
 from agent.storage.commit_log import CommitLog, CommitRecord
 from agent.storage.database import Database
+from agent.storage.import_folder import ImportFolder
 from agent.storage.sealing import Sealer
 from agent.storage.state_folder import StateFolder
 from agent.yang import json_codec, python_codec
@@ -64,6 +66,8 @@ class Bench:
             commit_log=CommitLog(self.database),
             key_store=key_store,
             trustpoint_store=TrustpointStore(self.database, key_store, self.clock),
+            user_key_store=UserKeyStore(self.database, key_store, self.clock),
+            import_folder=ImportFolder(state.import_folder),
             hash_password=_hash,
             ssh_limit_listeners=[self.limits.append],
         )
@@ -93,13 +97,13 @@ class Bench:
         self.running = staged.root
         pending.apply()
 
-    def call(self, path, request=None, instance_keys=()):
+    def call(self, path, request=None, instance_keys=(), caller=ALICE):
         """The output of an rpc or action as RFC 7951 JSON; {} for <ok/>."""
         node = SCHEMA.find(path)
         arguments = json_codec.decode(request or {}, node.child("input"))
         VALIDATOR.validate_operation(arguments, self.running)
         record = python_codec.to_record(arguments, defaults=True)
-        answer = self.registry.rpc_functions[node](record, RpcContext(ALICE, instance_keys))
+        answer = self.registry.rpc_functions[node](record, RpcContext(caller, instance_keys))
         if answer is None:
             return {}
         output = python_codec.from_record(answer, node.child("output"))
