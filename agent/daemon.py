@@ -140,7 +140,7 @@ def _transports(core: Core, folder: StateFolder, settings: Settings) -> Iterator
             settings.port,
             host_keys=host_keys,
             authenticator=DirectoryAuthenticator(
-                LoginUsers(ConfiguredUsers(core.services.config)),
+                LoginUsers(ConfiguredUsers(core.services.config), core.services.user_key_store),
                 core.clock,
                 failed_logins_per_minute=limits.failed_logins_per_minute,
             ),

@@ -27,7 +27,7 @@ from agent.netconf.filters import compile_filter
 from agent.netconf.limits import Limits
 from agent.netconf.namespaces import BASE, local_name
 from agent.netconf.operations import OPERATIONS
-from agent.pki import key_store, keys, names, trustpoint
+from agent.pki import key_store, keys, names, trustpoint, user_key_store, user_keys
 from agent.settings import LOG_FORMATS, LOG_LEVELS, MAX_FILE_SIZE, MAX_MESSAGE_SIZE_RANGE, Settings, load_settings
 from agent.shell import dossier_arguments, shell
 from agent.shell.commands import COMMANDS
@@ -293,6 +293,8 @@ TABLES = {
     "keys.md": {
         "key pairs": key_store.MAX_KEY_PAIRS,
         "characters of a label": keys.LABEL_MAX_LENGTH,
+        "imported keys of a user": len(user_key_store.KEY_NUMBERS),
+        "bytes of a key that is imported": user_keys.MAX_KEY_BYTES,
     },
     "shell.md": {
         "characters of a line": shell.MAX_LINE_LENGTH,
@@ -310,6 +312,9 @@ PHRASES = {
         f"Fixed: {SSH.login_attempts} failed logins",
         f"after {SSH.failed_logins_per_minute} failed password logins in a minute",
         f"RSA ({host_keys.RSA_BITS} bits",
+        f"with the numbers {user_key_store.KEY_NUMBERS[0]} to {user_key_store.KEY_NUMBERS[-1]};",
+        f"At most {user_keys.MAX_KEY_BYTES // 1024} KiB",
+        f"RSA of {user_keys.RSA_BITS[0]} to {user_keys.RSA_BITS[-1]} bits",
     ),
     "keys.md": (f"1 to {keys.LABEL_MAX_LENGTH} printable ASCII", keys.DEFAULT_LABEL, *keys.PREDEFINED_LABELS),
     "trustpoints.md": (

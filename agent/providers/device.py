@@ -14,6 +14,7 @@ from agent.integrity.sources.description import platform_text, version_text
 from agent.northbound.errors import ProviderError
 from agent.pki.certificates import CertificateView
 from agent.pki.key_store import KeyPair
+from agent.pki.user_key_store import ImportedKey
 from agent.providers.auditing import auditing
 from agent.providers.integrity.errors import INTEGRITY_REFUSALS
 from agent.providers.integrity.operations import PRODUCT, IntegrityOperations
@@ -50,6 +51,9 @@ class Device:
 
     def keys(self) -> Sequence[KeyPair]:
         return self._services.key_store.list()
+
+    def user_keys(self) -> Sequence[ImportedKey]:
+        return self._services.user_key_store.list()
 
     def trustpoints(self) -> Mapping[str, Sequence[CertificateView]]:
         store = self._services.trustpoint_store

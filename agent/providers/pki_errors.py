@@ -9,11 +9,13 @@ from agent.integrity.errors import SourceUnavailableError
 from agent.pki import errors as pki
 from agent.pki import import_errors as imports
 from agent.pki import request_info
+from agent.pki import user_key_errors as user_keys
 from agent.providers.refusals import Refusal, Refusals
 from agent.storage import errors as storage
 
 #: Words for parts of a request: "label", "type" and "size" of a key pair, "fips" for FIPS mode, "fingerprint",
-#: "certificates" for pasted ones, "pkcs12" and "password" for a PKCS #12 file, and the attributes of TrustpointConfig.
+#: "certificates" for pasted ones, "pkcs12" and "password" for a PKCS #12 file, "key", "file", "number" and
+#: "announced_type" of a user's key, and the attributes of TrustpointConfig.
 PKI_REFUSALS: Final[Refusals] = MappingProxyType(
     {
         pki.InvalidLabelError: Refusal("invalid-value", "invalid-key-label", "label"),
@@ -48,6 +50,11 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         pki.RootNotValidError: Refusal("operation-failed", "root-not-valid"),
         request_info.InvalidRequestInfoError: Refusal("invalid-value", "invalid-csr-info", "request"),
         request_info.RequestForAnotherKeyError: Refusal("invalid-value", "csr-key-mismatch", "request"),
+        user_keys.InvalidUserKeyError: Refusal("invalid-value", "invalid-user-key", "key"),
+        user_keys.UserKeyNotSupportedError: Refusal("operation-not-supported", "user-key-not-supported", "key"),
+        user_keys.UserKeyTypeError: Refusal("invalid-value", "user-key-type", "announced_type"),
+        user_keys.UserKeyTwiceError: Refusal("data-exists", "user-key-twice", "key"),
+        user_keys.UserKeyNotFoundError: Refusal("data-missing", "user-key-not-found", "number"),
         pki.PkiError: Refusal("operation-failed"),
         SourceUnavailableError: Refusal(
             "operation-failed",
@@ -59,6 +66,8 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
             "private-key-unreadable",
             message="The stored private key can't be opened: it is damaged. Generate the key pair again.",
         ),
+        storage.ImportFileNameError: Refusal("invalid-value", "not-in-import-folder", "file"),
+        storage.ImportFileError: Refusal("operation-failed", "import-file-unusable", "file"),
         storage.StorageError: Refusal(
             "resource-denied",
             "storage-unavailable",

@@ -11,7 +11,7 @@ from agent.shell.dossier_arguments import read_dossier_arguments
 from agent.shell.errors import CommandRefusedError
 from agent.shell.grammar import Grammar, Match
 from agent.shell.render_certificates import render_certificates
-from agent.shell.render_keys import KEY_TYPES, render_keys
+from agent.shell.render_keys import KEY_TYPES, USER_KEY_TYPES, render_keys, render_user_keys
 from agent.shell.services import ShellServices
 
 
@@ -35,6 +35,10 @@ class Command:
 
 def _show_keys(match: Match[Command], context: Context) -> Callable[[], str]:
     return lambda: render_keys(context.services.keys(), match.arguments[_KEY_FAMILIES])
+
+
+def _show_user_keys(match: Match[Command], context: Context) -> Callable[[], str]:
+    return lambda: render_user_keys(context.services.user_keys(), match.arguments[_USER_KEY_FAMILIES])
 
 
 def _show_certificates(match: Match[Command], context: Context) -> Callable[[], str]:
@@ -71,10 +75,12 @@ def _set_terminal(match: Match[Command], context: Context) -> Callable[[], str]:
 
 
 _KEY_FAMILIES: Final = "|".join(KEY_TYPES)
+_USER_KEY_FAMILIES: Final = "|".join(USER_KEY_TYPES)
 
 COMMANDS: Final = Grammar[Command](
     {
         f"show crypto key mypubkey {_KEY_FAMILIES}": Command(_show_keys),
+        f"show crypto key mypubkey authentication {_USER_KEY_FAMILIES}": Command(_show_user_keys),
         "show crypto ca certificates [NAME] [detail]": Command(_show_certificates),
         "show platform": Command(_show_platform),
         "show platform security integrity dossier ...": Command(_show_dossier),

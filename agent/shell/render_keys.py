@@ -1,6 +1,7 @@
 """`show crypto key mypubkey` in the guide's layout ("Generate Key Pair", "To View the Generated Key-Pairs").
 
-Keys made by commands and rpcs come first, then those of the configuration under a heading of their own.
+Keys made by commands and rpcs come first, then those of the configuration under a heading of their own. The keys with
+which users log in are in a list of their own, in the layout that IOS XR has for them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 from agent.pki.key_display import hex_layout, public_key_display_bytes, size_name, type_name
 from agent.pki.key_store import KeyPair
 from agent.pki.keys import KeyType
+from agent.pki.user_key_store import ImportedKey
 from agent.shell.times import detail_time
 
 #: What the word in the command selects.
@@ -22,6 +24,8 @@ KEY_TYPES: Final[dict[str, tuple[KeyType, ...]]] = {
     "ed25519": (KeyType.ED25519,),
     "all": tuple(KeyType),
 }
+#: The same for the keys with which users log in: nobody does with DSA.
+USER_KEY_TYPES: Final = {family: types for family, types in KEY_TYPES.items() if family != "dsa"}
 
 #: The guide has a blank line between the keys of every type but this.
 _UNSEPARATED: Final = (KeyType.RSA, KeyType.RSA)
@@ -44,6 +48,22 @@ def _render_pairs(keys: Sequence[KeyPair]) -> str:
     for before, key in pairwise(keys):
         text += ("" if (before.type, key.type) == _UNSEPARATED else "\n") + _render_pair(key)
     return text
+
+
+def render_user_keys(keys: Sequence[ImportedKey], family: str) -> str:
+    """The keys of a family ("rsa", "ecdsa", "ed25519", "all") with which users log in, by user; "" when there are
+    none."""
+    return "".join(
+        f"Key label: {imported.user}\n"
+        f"Type      : {imported.key.type.value.partition('-')[0].upper()} public key authentication\n"
+        f"Number    : {imported.number}\n"
+        f"{size_name(imported.key.type):<10}: {imported.key.size}\n"
+        f"Imported  : {detail_time(imported.imported)}\n"
+        f"Data      :\n"
+        f"{hex_layout(public_key_display_bytes(imported.key.public_key_der))}\n"
+        for imported in keys
+        if imported.key.type in USER_KEY_TYPES[family]
+    )
 
 
 def _render_pair(key: KeyPair) -> str:

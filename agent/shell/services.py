@@ -10,6 +10,7 @@ from agent.caller import Caller
 from agent.clock import Clock
 from agent.pki.certificates import CertificateView, RequestView
 from agent.pki.key_store import KeyPair
+from agent.pki.user_key_store import ImportedKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class ShellServices(Protocol):
 
     def keys(self) -> Sequence[KeyPair]:
         """All key pairs, in the order of their making."""
+
+    def user_keys(self) -> Sequence[ImportedKey]:
+        """The public keys that users have imported, by user and number."""
 
     def trustpoints(self) -> Mapping[str, Sequence[CertificateView | RequestView]]:
         """The certificates of every trustpoint that has any: the issuing CA's first, then those of the CAs above it,

@@ -23,12 +23,16 @@ class Services:
         default_factory=lambda: ManualClock(datetime(2020, 3, 27, 14, 0, 51, 37_900, tzinfo=UTC))
     )
     key_pairs: list = field(default_factory=list)
+    imported_keys: list = field(default_factory=list)
     certificates: dict = field(default_factory=dict)
     asked: list = field(default_factory=list)
     signed: list = field(default_factory=list)
 
     def keys(self):
         return self.key_pairs
+
+    def user_keys(self):
+        return self.imported_keys
 
     def trustpoints(self):
         return self.certificates

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from agent.pki.certificates import CertificateRole, CertificateView
 from agent.pki.key_store import KeyPair
 from agent.pki.keys import KeyType, KeyUsage
+from agent.pki.user_key_store import ImportedKey
+from agent.pki.user_keys import parse_user_key
 from agent.shell.times import detail_time, time_line
 from tests.shell.rig import TIME_LINE, Services, run
 
@@ -168,6 +170,35 @@ def test_usage_keys_are_two():
 
 def test_no_keys():
     assert run("show crypto key mypubkey dsa").text == TIME_LINE
+    assert run("show crypto key mypubkey authentication ecdsa").text == TIME_LINE
+
+
+def test_keys_of_users():
+    moment = datetime(2023, 7, 21, 10, 57, 24, tzinfo=UTC)
+    services = Services(
+        key_pairs=[rsa_pair("the_default", 1)],
+        imported_keys=[
+            ImportedKey("jane", 1, parse_user_key(bytes.fromhex(ROOT_KEY)), moment),
+            ImportedKey("jane", 2, parse_user_key(ecdsa_pair("exec").public_key_der), moment),
+        ],
+    )
+    assert run("show crypto key mypubkey authentication rsa", services).text == TIME_LINE + (
+        "Key label: jane\n"
+        "Type      : RSA public key authentication\n"
+        "Number    : 1\n"
+        "Size      : 2048\n"
+        "Imported  : 10:57:24 UTC Fri Jul 21 2023\n"
+        "Data      :\n" + ROOT_KEY
+    )
+    assert run("sh cry key mypub auth ec", services).text == TIME_LINE + (
+        "Key label: jane\n"
+        "Type      : ECDSA public key authentication\n"
+        "Number    : 2\n"
+        "Degree    : 256\n"
+        "Imported  : 10:57:24 UTC Fri Jul 21 2023\n"
+        "Data      :\n" + P256_POINT
+    )
+    assert run("show crypto key mypubkey authentication dsa", services).status == 1
 
 
 def view(role, serial, subject, minute_second, fingerprint):

@@ -7,6 +7,8 @@ from agent.providers.auditing import audited
 from agent.providers.cisco import certificates, reboots
 from agent.providers.cisco.public_keys import KEY_LISTS, PublicKeyState
 from agent.providers.cisco.rpc import KEY_LEAF, MODULE, TRUSTPOINT_LEAF, key_rpcs, trustpoint_rpcs
+from agent.providers.cisco.user_keys import user_key_rpcs
+from agent.providers.keys.user_keys import UserKeyOperations
 from agent.providers.services import Services
 from agent.providers.trustpoints.operations import TrustpointOperations
 
@@ -18,6 +20,8 @@ def register(registry: Registry, services: Services) -> None:
         for name, function in functions.items():
             call = audited(services, name, function, target=target)
             registry.rpc(f"/{MODULE}:{name}", call)
+    for name, function in user_key_rpcs(UserKeyOperations(services), services.import_folder).items():
+        registry.rpc(f"/{MODULE}:{name}", function)
     registry.state(certificates.TRUSTPOINTS, certificates.CertificateState(services.trustpoint_store).trustpoints)
     for key_list in KEY_LISTS:
         registry.state(key_list.path, PublicKeyState(services.key_store, key_list).keys)

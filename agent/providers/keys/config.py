@@ -21,6 +21,7 @@ from agent.pki.errors import KeyNotFoundError
 from agent.pki.fips import check_fips, require_fips_compliance
 from agent.pki.key_store import KeyPair, KeyStore, NewKeyPair
 from agent.pki.keys import KeyType, check_size
+from agent.pki.user_key_store import UserKeyStore
 from agent.providers.keys.configured import (
     FIPS_MODES,
     KeySpecification,
@@ -31,6 +32,7 @@ from agent.providers.keys.configured import (
 )
 from agent.providers.pki_errors import PKI_REFUSALS
 from agent.providers.refusals import refusing
+from agent.providers.system.users import ConfiguredUsers
 from agent.storage.database import Transaction
 
 _FACTS: Final = ("type", "label", "size")
@@ -39,8 +41,9 @@ _FACTS: Final = ("type", "label", "size")
 class KeysHandler:
     """Registered for every node that asks for a key pair, and for fips-mode: one commit is one call."""
 
-    def __init__(self, key_store: KeyStore) -> None:
+    def __init__(self, key_store: KeyStore, user_key_store: UserKeyStore) -> None:
         self._key_store = key_store
+        self._user_key_store = user_key_store
         #: Made for the commit that is under way.
         self._new: list[NewKeyPair] = []
 
@@ -83,7 +86,7 @@ class KeysHandler:
                 self._key_store.store(new, transaction)
             if switch is not None and fips:
                 # Last, and inside the transaction: an rpc may have made a key since `validate`.
-                self._key_store.set_fips_mode(True, transaction)
+                self._key_store.set_fips_mode(True, transaction, self._user_keys(view, transaction))
 
     def apply(self, changes: list[Change]) -> None:
         self._new = []
@@ -92,8 +95,8 @@ class KeysHandler:
         self._new = []
 
     def _require_compliance(self, view: ConfigView, path: str) -> None:
-        """Of the keys that there are after the commit: the configuration's, and those that it leaves alone. `path` is
-        the node that switches FIPS mode on."""
+        """Of the keys that there are after the commit: the configuration's, those that it leaves alone, and users'.
+        `path` is the node that switches FIPS mode on."""
         configured = [(key.type, key.label, key.size) for key in configured_keys(view)]
         names = {(key_type, label) for key_type, label, _ in configured}
         left = [
@@ -102,7 +105,16 @@ class KeysHandler:
             if pair.origin == "exec" and (pair.type, pair.label) not in names
         ]
         with refusing(PKI_REFUSALS, {"fips": path}):
-            require_fips_compliance([*left, *configured])
+            require_fips_compliance([*left, *configured, *self._user_keys(view)])
+
+    def _user_keys(self, view: ConfigView, transaction: Transaction | None = None) -> list[tuple[KeyType, str, int]]:
+        """Of the users that there are after the commit: the others' keys go with them."""
+        names = {user.name for user in ConfiguredUsers(view)}
+        return [
+            (imported.key.type, f"key {imported.number} of user {imported.user}", imported.key.size)
+            for imported in self._user_key_store.list(transaction=transaction)
+            if imported.user in names
+        ]
 
     def _key_for(self, change: Change, wanted: KeySpecification) -> KeyPair:
         """The key pair of a node after the commit; made if the one that is there is not it."""

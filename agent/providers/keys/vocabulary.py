@@ -1,4 +1,4 @@
-"""Key pairs in the words of trustconf-keys: types as identities, a key pair as a record."""
+"""Keys in the words of trustconf-keys: types as identities, a key pair and a user's key as records."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from agent.northbound.contract import Record
 from agent.pki.key_display import hex_layout, public_key_display_bytes
 from agent.pki.key_store import KeyPair
 from agent.pki.keys import KeyType
+from agent.pki.user_key_store import ImportedKey
 
 _MODULE: Final = "trustconf-keys"
 
@@ -42,3 +43,23 @@ def key_facts(pair: KeyPair) -> Record:
 def display_data(pair: KeyPair) -> str:
     """The guide's hex layout of the key that signs."""
     return hex_layout(public_key_display_bytes(pair.public_key_der))
+
+
+def user_key_name(imported: ImportedKey) -> Record:
+    """grouping user-key-reference."""
+    return {"user": imported.user, "number": imported.number}
+
+
+def user_key_identity(imported: ImportedKey) -> Record:
+    """grouping user-key-identity."""
+    key = imported.key
+    return {"type": type_identity(key.type), "size": key.size, "fingerprint": key.fingerprint}
+
+
+def user_key_facts(imported: ImportedKey) -> Record:
+    """grouping user-key-facts."""
+    return {
+        **user_key_identity(imported),
+        "imported": yang_date_and_time(imported.imported),
+        "public-key": imported.key.line,
+    }

@@ -12,7 +12,7 @@ from agent.providers.system.users import USERS
 
 def register(registry: Registry, services: Services) -> None:
     state = SystemState(services.clock, services.host, services.config)
-    registry.config(USERS, UsersHandler())
+    registry.config(USERS, UsersHandler(services.user_key_store))
     registry.config(SSH_SERVER, SshServerHandler(services.ssh_limit_listeners))
     registry.rewrite(f"{USERS}/password", password_rewriter(services.hash_password))
     registry.state("/ietf-system:system-state/platform", state.platform)

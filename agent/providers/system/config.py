@@ -7,20 +7,19 @@ from typing import Final
 
 from agent.northbound.contract import Change, ConfigView, NoConfigHandler, Record
 from agent.northbound.errors import ProviderError
+from agent.pki.user_key_store import UserKeyStore
+from agent.pki.user_keys import SSH_ALGORITHMS
+from agent.providers.pki_errors import PKI_REFUSALS
+from agent.providers.refusals import refusing
 from agent.providers.services import SshServerLimits
 from agent.providers.system.users import ConfiguredUsers, user_of
+from agent.storage.database import Transaction
 
 SSH_SERVER: Final = "/ietf-system:system/trustconf-system:ssh-server"
 
 #: Algorithms of authorized keys that the SSH server accepts. "ssh-rsa" names the key format here, not the SHA-1
 #: signature of that name, which is never accepted.
-KEY_ALGORITHMS: Final = (
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "ssh-rsa",
-)
+KEY_ALGORITHMS: Final = tuple(SSH_ALGORITHMS.values())
 #: Other names of a key format: how the key signs (RFC 8332).
 _FORMATS: Final = {"rsa-sha2-256": "ssh-rsa", "rsa-sha2-512": "ssh-rsa"}
 
@@ -32,7 +31,11 @@ MAX_HASH_ROUNDS: Final = 1_000_000
 
 
 class UsersHandler(NoConfigHandler):
-    """Keeps the device reachable: keys are what they claim to be, and the last administrator stays."""
+    """Keeps the device reachable: keys are what they claim to be, and the last administrator stays. The keys that
+    users have imported leave with them."""
+
+    def __init__(self, user_key_store: UserKeyStore) -> None:
+        self._user_key_store = user_key_store
 
     def validate(self, changes: list[Change], view: ConfigView) -> None:
         for change in changes:
@@ -47,6 +50,13 @@ class UsersHandler(NoConfigHandler):
                 path=losing[0].path,
                 app_tag="last-administrator",
             )
+
+    def prepare(self, changes: list[Change], view: ConfigView, transaction: Transaction) -> None:
+        with refusing(PKI_REFUSALS):
+            for change in changes:
+                # Also of one who is new: an import may have passed by the commit that removed a user of this name.
+                if change.operation != "modify":
+                    self._user_key_store.zeroize(change.keys["name"], transaction=transaction)
 
 
 class SshServerHandler(NoConfigHandler):
