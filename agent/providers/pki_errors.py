@@ -50,6 +50,13 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         pki.RootNotValidError: Refusal("operation-failed", "root-not-valid"),
         request_info.InvalidRequestInfoError: Refusal("invalid-value", "invalid-csr-info", "request"),
         request_info.RequestForAnotherKeyError: Refusal("invalid-value", "csr-key-mismatch", "request"),
+        user_keys.PrivateKeyGivenError: Refusal(
+            "invalid-value",
+            "private-key-disclosed",
+            "key",
+            message="This is a private key, and nothing of it was kept. Treat it as disclosed and replace it; what is"
+            " imported is the public key, such as the .pub file beside it.",
+        ),
         user_keys.InvalidUserKeyError: Refusal("invalid-value", "invalid-user-key", "key"),
         user_keys.UserKeyNotSupportedError: Refusal("operation-not-supported", "user-key-not-supported", "key"),
         user_keys.UserKeyTypeError: Refusal("invalid-value", "user-key-type", "announced_type"),

@@ -123,7 +123,7 @@ def test_a_place_that_is_taken_is_replaced(device):
     [
         ({"key": "hello"}, "invalid-value", "invalid-user-key", "key"),
         ({"key-data": "AAAA"}, "invalid-value", "invalid-user-key", "key-data"),
-        ({"key": "-----BEGIN PRIVATE KEY-----"}, "invalid-value", "invalid-user-key", "key"),
+        ({"key": "-----BEGIN PRIVATE KEY-----"}, "invalid-value", "private-key-disclosed", "key"),
         ({"key": "ssh-dss AAAA me"}, "operation-not-supported", "user-key-not-supported", "key"),
         ({"key": ED25519, "type": "rsa"}, "invalid-value", "user-key-type", "type"),
         ({"key": ED25519, "user": "ghost"}, "data-missing", "user-not-found", "user"),
