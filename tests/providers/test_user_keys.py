@@ -64,7 +64,7 @@ def login_users(bench):
 
 def refused(bench, path, request=None, caller=ALICE):
     with pytest.raises(ProviderError) as refusal:
-        bench.call(path, request, caller)
+        bench.call(path, request, caller=caller)
     return refusal.value
 
 
@@ -154,14 +154,14 @@ def test_the_same_key_in_a_second_place_is_refused(device):
 def test_a_caller_who_is_not_configured_must_name_somebody(device):
     local = Caller("local", groups=("administrators",))
 
-    assert refused(device, IMPORT, {"key": ED25519}, local).app_tag == "user-not-found"
-    assert device.call(IMPORT, {"key": ED25519, "user": "jane"}, local)["user"] == "jane"
+    assert refused(device, IMPORT, {"key": ED25519}, caller=local).app_tag == "user-not-found"
+    assert device.call(IMPORT, {"key": ED25519, "user": "jane"}, caller=local)["user"] == "jane"
 
 
 def test_who_is_no_administrator_has_only_own_keys(device):
     device.call(IMPORT, {"key": ecdsa(), "user": "jane"})
-    assert device.call(IMPORT, {"key": ED25519}, OPERATOR)["user"] == "bob"
-    assert device.call(IMPORT, {"key": ecdsa(), "user": "bob", "key-number": 2}, OPERATOR)["number"] == 2
+    assert device.call(IMPORT, {"key": ED25519}, caller=OPERATOR)["user"] == "bob"
+    assert device.call(IMPORT, {"key": ecdsa(), "user": "bob", "key-number": 2}, caller=OPERATOR)["number"] == 2
 
     for path, request in (
         (IMPORT, {"user": "jane", "key": ecdsa()}),
@@ -174,7 +174,7 @@ def test_who_is_no_administrator_has_only_own_keys(device):
         refusal = refused(device, path, request, OPERATOR)
         assert (refusal.tag, refusal.app_tag) == ("access-denied", "not-your-keys")
     assert places(device) == [("bob", 1), ("bob", 2), ("jane", 1)]
-    assert len(device.call(ZEROIZE, ALL, OPERATOR)["zeroized"]) == 2
+    assert len(device.call(ZEROIZE, ALL, caller=OPERATOR)["zeroized"]) == 2
 
 
 # Zeroize -------------------------------------------------------------------------------------------------------------

@@ -198,6 +198,7 @@ def test_keys_of_users():
         "Imported  : 10:57:24 UTC Fri Jul 21 2023\n"
         "Data      :\n" + P256_POINT
     )
+    assert run("show crypto key mypubkey authentication all", services).text.count("Key label: jane") == 2
     assert run("show crypto key mypubkey authentication dsa", services).status == 1
 
 
