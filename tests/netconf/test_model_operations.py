@@ -3,7 +3,7 @@
 import pytest
 from lxml import etree
 
-from agent.netconf.namespaces import YANG, base
+from agent.netconf.namespaces import BASE, YANG, base
 from tests.netconf.models import EX, canonical
 from tests.netconf.rig import edit, users
 
@@ -84,6 +84,16 @@ class TestActions:
         client.ok(edit(users("fred"), "running"))
         error = client.error(greet(content=""))
         assert (error.tag, error.info) == ("missing-element", {base("bad-element"): "word"})
+
+    def test_a_bad_value_is_located_below_the_instance(self, client):
+        client.ok(edit(users("fred"), "running"))
+        error = client.error(greet(content="<word>hi</word><volume>11</volume>"))
+        assert error.tag == "unknown-element"
+        instance = "/nc:rpc/yang:action/ex:top/ex:users/ex:user[ex:name='fred']/ex:greet"
+        assert error.path == instance
+        error = client.error(greet(content=f"<word>{'x' * 9}</word>"))
+        assert (error.tag, error.path) == ("invalid-value", f"{instance}/ex:word")
+        assert error.nsmap.items() >= {"nc": BASE, "yang": YANG, "ex": EX}.items()
 
     @pytest.mark.parametrize(
         ("inside", "tag"),

@@ -17,7 +17,8 @@ from agent.netconf.operations.request import Request, not_supported
 from agent.northbound.contract import RpcContext
 from agent.yang import python_codec, xml_codec
 from agent.yang.errors import DataMissingError, MissingElementError, UnknownElementError
-from agent.yang.schema import Kind, SchemaNode
+from agent.yang.paths import bind_prefix, to_xml
+from agent.yang.schema import Kind, Schema, SchemaNode
 from agent.yang.selection import Selection, merge
 from agent.yang.tree import Inner, InstancePath, lookup
 
@@ -43,7 +44,7 @@ def call_action(request: Request) -> Reply:
             _require_instance(request, target.path)
     except Exception as error:
         raise RequestError(*translate(error, Place(schema.root))) from error
-    place = Place(schema.root, target.node, "/nc:rpc/yang:action", (("nc", BASE), ("yang", YANG)))
+    place = _place(schema, target)
     keys = tuple(
         {leaf.name: text for leaf, text in zip(step.schema.keys, step.key, strict=True)}
         for step in target.path
@@ -58,6 +59,18 @@ class _Action:
     element: etree._Element
     #: The instance that the action is on.
     path: InstancePath
+
+
+def _place(schema: Schema, target: _Action) -> Place:
+    """Errors in the input are told where it is in the request, below the instance."""
+    bound = {"nc": BASE, "yang": YANG}
+
+    def prefix_for(module: str) -> str:
+        return bind_prefix(bound, schema.modules[module])
+
+    path = to_xml(target.path, prefix_for) if target.path else ""
+    step = f"{prefix_for(target.node.module.name)}:{target.node.name}"
+    return Place(schema.root, target.node, f"/nc:rpc/yang:action{path}/{step}", tuple(bound.items()))
 
 
 def _call(
