@@ -11,6 +11,7 @@ import asyncio
 import errno
 import socket
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -90,7 +91,23 @@ class HttpAnswer:
     headers: Mapping[str, str] = field(default_factory=CIMultiDict)
 
 
-class HttpClient:
+class HoldsConnections(ABC):
+    """Has connections that are closed at the end of `async with`."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+class HttpClient(HoldsConnections):
     """Asks servers, in the event loop that it is first used in. Close it, or use it as a context manager."""
 
     def __init__(
@@ -111,16 +128,7 @@ class HttpClient:
         self._redirects = redirects
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
     async def close(self) -> None:
-        """Close the connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None

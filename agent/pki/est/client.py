@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from agent.clock import Clock
 from agent.pki.ca_chain import CaChain, arrange_chain
@@ -24,7 +23,7 @@ from agent.pki.est.bodies import read_certificates, read_der, read_words
 from agent.pki.est.csr_attributes import CsrAttributes, read_csr_attributes
 from agent.pki.est.rollover import without_rollover
 from agent.pki.est.urls import check_url, operation_url
-from agent.pki.http import TIMEOUT_DEFAULT, HttpAnswer, HttpClient, Redirects
+from agent.pki.http import TIMEOUT_DEFAULT, HoldsConnections, HttpAnswer, HttpClient, Redirects
 from agent.pki.tls import TlsSettings, TlsSettingsError, client_context, unverified_context
 
 #: Bytes of an answer with certificates.
@@ -87,7 +86,7 @@ class Login:
                 raise InvalidLoginError
 
 
-class EstClient:
+class EstClient(HoldsConnections):
     """Speaks with the server at `url`. Close it, or use it as a context manager.
 
     Making one raises UnsupportedUrlError, UnusableTlsError, InvalidVrfError.
@@ -122,16 +121,7 @@ class EstClient:
             raise UnusableTlsError(error) from error
         self._http = HttpClient(timeout=timeout, tls=context, vrf=vrf, redirects=Redirects.SAME_SERVER)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
     async def close(self) -> None:
-        """Close the connections."""
         await self._http.close()
 
     async def get_ca_certificates(self) -> CaChain:

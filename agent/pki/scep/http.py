@@ -6,14 +6,13 @@ The message layer sees a Transport, so that a test can be one.
 from __future__ import annotations
 
 import ssl
-from types import TracebackType
 from typing import Final, Protocol
 from urllib.parse import quote
 
 from yarl import URL
 
 from agent.pki.enrolment_errors import told_of_the_ca
-from agent.pki.http import TIMEOUT_DEFAULT, URL_MAX_LENGTH, HttpAnswer, HttpClient, is_plain_url
+from agent.pki.http import TIMEOUT_DEFAULT, URL_MAX_LENGTH, HoldsConnections, HttpAnswer, HttpClient, is_plain_url
 from agent.pki.scep.errors import HttpStatusError, UnsupportedUrlError
 
 __all__ = ["DEFAULT_PATH", "HttpAnswer", "HttpTransport", "Transport", "check_url", "operation_url"]
@@ -34,7 +33,7 @@ class Transport(Protocol):
         """POST a pkiMessage; the answer has at most `limit` bytes."""
 
 
-class HttpTransport:
+class HttpTransport(HoldsConnections):
     """Transport by HTTP, for the event loop that it is first used in. Close it, or use it as a context manager."""
 
     def __init__(
@@ -43,16 +42,7 @@ class HttpTransport:
         """`timeout`, `tls`, `vrf`: as HttpClient has them. Raises InvalidVrfError."""
         self._http = HttpClient(timeout=timeout, tls=tls, vrf=vrf)
 
-    async def __aenter__(self) -> HttpTransport:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
     async def close(self) -> None:
-        """Close the connections."""
         await self._http.close()
 
     async def get(self, url: str, limit: int) -> HttpAnswer:
