@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.peers.scep_rules import FULL_CAPS
+from tests.pki.authorities import rsa_key
 from tests.pki.trustpoints import openssl
 
 #: strongSwan takes the number of AES in its own list of capabilities for a mask, and believes that a CA can do AES only
@@ -48,10 +49,10 @@ class StrongSwan:
              "--caout", self.folder / "ca/ca.pem", "--raout", self.folder / "ra/ra.pem")  # fmt: skip
         return self._certificates("ca") + self._certificates("ra")
 
-    def enroll(self, common_name: str, *options: object, key: str = "key") -> x509.Certificate:
-        """Makes an RSA key, enrols, polling each second, and gives the certificate. After get_ca."""
-        private, made = self.folder / f"{key}.pem", self.folder / f"{key}.crt"
-        openssl("genrsa", "-out", private, "2048")
+    def enroll(self, common_name: str, *options: object, key: int = 9) -> x509.Certificate:
+        """Enrols, polling each second, and gives the certificate. After get_ca. `key`: number of an RSA key."""
+        private, made = self._files(key)
+        private.write_bytes(rsa_key(key).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         roles = [("--cacert-enc", self._registrar("Key Encipherment")), ("--cacert-sig", self._registrar("Digital"))]
         chain = [("--cacert", path) for path in sorted((self.folder / "ca").iterdir())]
         pem = _run(
@@ -62,10 +63,14 @@ class StrongSwan:
         made.write_text(pem)
         return x509.load_pem_x509_certificate(pem.encode())
 
-    def renew(self, common_name: str, *options: object, old: str = "key", key: str = "renewed") -> x509.Certificate:
-        """RenewalReq, signed by the old certificate."""
-        files = ("--cert", self.folder / f"{old}.crt", "--key", self.folder / f"{old}.pem")
-        return self.enroll(common_name, *files, *options, key=key)
+    def renew(self, common_name: str, *options: object, old: int = 9, key: int = 8) -> x509.Certificate:
+        """RenewalReq for another key, signed by the old certificate."""
+        private, made = self._files(old)
+        return self.enroll(common_name, "--cert", made, "--key", private, *options, key=key)
+
+    def _files(self, key: int) -> tuple[Path, Path]:
+        """Of a key and its certificate."""
+        return self.folder / f"{key}.key", self.folder / f"{key}.crt"
 
     def _certificates(self, kind: str) -> list[x509.Certificate]:
         return [x509.load_pem_x509_certificate(path.read_bytes()) for path in (self.folder / kind).iterdir()]

@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7
 
-from tests.pki.authorities import Authority, key_usage, name, rsa_key
+from tests.pki.authorities import Authority, key_usage, line, name, of_today, rsa_key
 
 WELL_KNOWN = "/.well-known/est"
 #: The number of the server's key in authorities.py.
@@ -49,11 +49,7 @@ class Seen:
 
 def line_of_today(tiers):
     """A chain of so many CAs that is valid by the machine's clock, which TLS goes by; the root first."""
-    options = {"start": datetime.now(UTC).replace(microsecond=0) - timedelta(days=1), "days": 30}
-    chain = [Authority.root("Tier 1", **options)]
-    for tier in range(2, tiers + 1):
-        chain.append(chain[-1].sub(f"Tier {tier}", key=tier % 2, **options))
-    return chain
+    return line(tiers, **of_today())
 
 
 def server_certificate(issuer, names=("127.0.0.1", "localhost"), key=TLS_KEY, **options):

@@ -103,6 +103,11 @@ class Authority:
         return make_certificate(subject, self.certificate.subject, public_key, self.key, **options)
 
 
+def of_today(days=30):
+    """Options for certificates that are valid by the machine's clock, since yesterday."""
+    return {"start": datetime.now(UTC).replace(microsecond=0) - timedelta(days=1), "days": days}
+
+
 def line(tiers, name="Tier", key=0, **options):
     """A chain of so many CAs, the root first; they share two keys, from the number `key` on."""
     chain = [Authority.root(f"{name} 1", key, **options)]
