@@ -239,6 +239,19 @@ def test_a_private_key_that_was_sent_is_nowhere_afterwards(shared_agent, admin, 
         assert not path.is_file() or line not in path.read_bytes(), path
 
 
+def test_subscribers_are_told(shared_agent, admin, keys, jane):
+    with shared_agent.connect() as subscriber:
+        subscriber.create_subscription(filter=("subtree", f'<user-key-changed xmlns="{TCK}"/>'))
+        import_key(admin, line_of(keys["a"]), jane, 2)
+        configure(admin, f'<user nc:operation="delete"><name>{jane}</name></user>')
+
+        for change in ("imported", "zeroized"):
+            _, event = subscriber.take_notification(timeout=30).notification_ele
+            told = [event.findtext(f"tck:{leaf}", namespaces=journey.NS) for leaf in ("change", "user", "number")]
+            assert told == [change, jane, "2"]
+            assert event.findtext("tck:fingerprint", namespaces=journey.NS) == fingerprint_of(keys["a"])
+
+
 # Cisco's names -------------------------------------------------------------------------------------------------------
 
 

@@ -109,6 +109,9 @@ def test_interface_compatible_modules_keep_their_identity(schema, name, namespac
     [
         "/Cisco-IOS-XR-crypto-act:key-generate-rsa/input/key-modulus",
         "/Cisco-IOS-XR-crypto-act:key-zeroize-ecdsa/input/key-label",
+        "/Cisco-IOS-XR-crypto-act:key-import-authentication-rsa/input/path",
+        "/Cisco-IOS-XR-crypto-act:key-import-authentication-rsa-username/input/username",
+        "/Cisco-IOS-XR-crypto-act:key-zeroize-authentication-rsa-username/input/key-num",
         "/Cisco-IOS-XR-crypto-act:ca-clear-certificates/input/server-name",
         "/Cisco-IOS-XR-crypto-cepki-oper:crypto-certificate-authority/trustpoints/trustpoint/router-certificate/subject",
         "/Cisco-IOS-XR-crypto-cepki-new-oper:crypto-cepki/mypubkey/ecdsa/nistp521-keys/nistp521-key/degree",
