@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -21,6 +22,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds from an arbitrary start that never go backwards; for time limits and rates."""
 
+    def on_jump(self, listener: Callable[[], None]) -> None:
+        """`listener` is called whenever time has moved otherwise than by passing: whoever waits looks again."""
+
 
 class SystemClock:
     """The machine's clock."""
@@ -30,6 +34,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def on_jump(self, listener: Callable[[], None]) -> None:
+        return
 
 
 class ManualClock:
@@ -41,6 +48,7 @@ class ManualClock:
         self._lock = threading.Lock()
         self._start = start
         self._elapsed = timedelta()
+        self._listeners: list[Callable[[], None]] = []
 
     def now(self) -> datetime:
         with self._lock:
@@ -50,12 +58,17 @@ class ManualClock:
         with self._lock:
             return self._elapsed.total_seconds()
 
+    def on_jump(self, listener: Callable[[], None]) -> None:
+        self._listeners.append(listener)
+
     def advance(self, by: timedelta) -> None:
         """Move both the wall clock and the monotonic clock forward by `by`."""
         if by < timedelta():
             raise ValueError("time only moves forward")
         with self._lock:
             self._elapsed += by
+        for listener in self._listeners:
+            listener()
 
 
 def yang_date_and_time(moment: datetime) -> str:

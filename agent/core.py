@@ -40,6 +40,8 @@ from agent.providers import (
 )
 from agent.providers.device import Device
 from agent.providers.services import Services
+from agent.providers.trustpoints.wiring import make_enroller
+from agent.scheduler import Scheduler
 from agent.shell.shell import Shell
 from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
@@ -88,19 +90,35 @@ class Core:
             raise DatabaseError(
                 database.path, f"holds a configuration that can't be read ({error}). Restore it from a backup."
             ) from error
-        key_store = KeyStore(database, Sealer.from_state_folder(folder), clock)
+        sealer = Sealer.from_state_folder(folder)
+        key_store = KeyStore(database, sealer, clock)
+        trustpoint_store = TrustpointStore(database, key_store, clock)
+        config = RunningView(self.datastores)
+        self.scheduler = Scheduler(clock)
         self.services = Services(
             clock=clock,
             bus=self.bus,
             host=host,
             schema=self.schema,
-            config=RunningView(self.datastores),
+            config=config,
             database=database,
             commit_log=commit_log,
             key_store=key_store,
-            trustpoint_store=TrustpointStore(database, key_store, clock),
             user_key_store=UserKeyStore(database, key_store, clock),
             import_folder=ImportFolder(folder.import_folder),
+            trustpoint_store=trustpoint_store,
+            sealer=sealer,
+            enroller=make_enroller(
+                database=database,
+                sealer=sealer,
+                key_store=key_store,
+                store=trustpoint_store,
+                scheduler=self.scheduler,
+                clock=clock,
+                config=config,
+                host=host,
+                bus=self.bus,
+            ),
             hash_password=hash_password,
         )
         self.server = Server(
@@ -135,9 +153,15 @@ class Core:
             database.close()
             raise
 
+    def start(self) -> None:
+        """Begin the work that nobody asks for, and go on with what was under way."""
+        self.scheduler.start()
+        self.services.enroller.enrolling.resume()
+
     def close(self) -> None:
-        """End all sessions and close the storage."""
+        """End all sessions and the work under way, and close the storage."""
         self.server.close()
+        self.scheduler.stop()
         self.datastores.close()
         with contextlib.suppress(Exception):
             self.database.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from agent import __version__
-from agent.clock import SystemClock
+from agent.clock import Clock, SystemClock
 from agent.core import Core
 from agent.first_start import ADMINISTRATOR, administrator_key, create_administrator
 from agent.logs import configure_logging
@@ -59,11 +59,14 @@ class StartError(Exception):
     """The agent can't start; the text says why and what to do."""
 
 
-def serve(state_dir: Path, settings: Settings) -> int:
-    """Run the agent until SIGTERM or SIGINT; the exit status. Raises StartError."""
+def serve(state_dir: Path, settings: Settings, clock: Clock | None = None) -> int:
+    """Run the agent until SIGTERM or SIGINT; the exit status. `clock`: another one than the machine's, for tests.
+
+    Raises StartError.
+    """
     stop = _stop_on_signals()
     gc.set_threshold(OBJECTS_PER_COLLECTION)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     configure_logging(settings.log_format, settings.log_level, clock)
     try:
         folder = StateFolder(state_dir)
@@ -73,6 +76,7 @@ def serve(state_dir: Path, settings: Settings) -> int:
                 if create_administrator(core, folder):
                     log.info("first start: made the administrator %r", ADMINISTRATOR)
                 _keep_what_is_there()
+                core.start()
                 with _transports(core, folder, settings) as port:
                     _announce(settings, port, folder, administrator_key(core, folder))
                     stop.wait()

@@ -23,7 +23,8 @@ LAYERS = (
     ("northbound",),
     ("datastore",),
     ("yang", "pki", "integrity"),
-    ("host", "storage", "caller", "events"),
+    ("host", "storage", "caller", "events", "scheduler"),
+    ("deadlines",),
     ("clock",),
 )
 #: What is finer than the layers: importing room -> the rooms of its own layer that it may use.
@@ -32,17 +33,19 @@ WITHIN = {"daemon": {"first_start"}, "integrity": {"pki"}}
 #: NETCONF, and the protocol knows no SSH, no keys and no files.
 ONLY = {
     "yang": set(),
-    "pki": {"storage", "clock", "events"},
+    "pki": {"storage", "clock", "events", "scheduler"},
     "integrity": {"pki", "host", "clock"},
     "host": {"clock"},
     "storage": {"clock"},
     "events": {"clock"},
     "caller": set(),
+    "scheduler": {"deadlines", "clock"},
+    "deadlines": {"clock"},
     "clock": set(),
     "netconf": {"northbound", "datastore", "yang", "caller", "events", "clock"},
-    "transport": {"storage", "caller", "clock"},
+    "transport": {"storage", "caller", "deadlines", "clock"},
     "shell": {"northbound", "pki", "integrity", "caller", "clock"},
-    "providers": {"northbound", "pki", "integrity", "host", "storage", "caller", "events", "clock"},
+    "providers": {"northbound", "pki", "integrity", "host", "storage", "caller", "events", "scheduler", "clock"},
     "northbound": {"datastore", "yang", "storage", "caller", "events", "clock"},
     "datastore": {"yang", "storage", "caller", "clock"},
 }

@@ -21,6 +21,7 @@ class CertificateRole(StrEnum):
     """What a certificate is to its trustpoint."""
 
     CA = "ca"
+    RA = "ra"
     ROUTER = "router"
     ROUTER_SIGNATURE = "router-signature"
     ROUTER_ENCRYPTION = "router-encryption"

@@ -120,8 +120,7 @@ class HttpClient(HoldsConnections):
     ) -> None:
         """`tls`: for https; None trusts the system's CAs. `vrf`: connections leave by the network device of this name;
         names of servers are resolved as the system does it. Raises InvalidVrfError."""
-        if vrf is not None and not _is_device_name(vrf):
-            raise InvalidVrfError(vrf)
+        check_vrf(vrf)
         self._timeout = timeout
         self._tls = tls
         self._vrf = vrf
@@ -253,6 +252,12 @@ def _tls_failure(error: BaseException | None) -> str | None:
         seen.add(id(error))
         error = error.__cause__ or error.__context__
     return None
+
+
+def check_vrf(vrf: str | None) -> None:
+    """Raises InvalidVrfError for what can't be the name of a VRF."""
+    if vrf is not None and not _is_device_name(vrf):
+        raise InvalidVrfError(vrf)
 
 
 def _is_device_name(name: str) -> bool:

@@ -14,7 +14,7 @@ A private key leaves this room as an object to sign with, never as bytes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, TypeAlias, cast
@@ -42,6 +42,7 @@ from agent.pki.keys import (
     check_size,
     check_usage,
     generate_private_key,
+    identify_key,
 )
 from agent.storage.database import Database, Transaction
 from agent.storage.sealing import Sealer, claim_master_key
@@ -158,8 +159,21 @@ class KeyStore:
             # A commit may be about to change the mode: its keys are for what the mode will be, which `store` sees.
             check_fips(type, size)
         made = [(purpose, generate_private_key(type, size)) for purpose in PURPOSES[usage]]
-        public = [key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for _, key in made]
-        return NewKeyPair(KeyPair(type, label, usage, size, self._clock.now(), public[0], origin, *public[1:]), made)
+        return self._new_pair(type, label, usage, size, origin, made)
+
+    def adopt(self, key: PrivateKey, label: str) -> NewKeyPair:
+        """A general-purpose key pair for `store` from a private key that was made elsewhere.
+
+        Raises as `make` does.
+        """
+        identified = identify_key(key)
+        assert identified is not None, "a PrivateKey is of a type of keys.py"
+        type, size = identified
+        self._require_replaceable(type, check_label(label), "exec", None)
+        check_size(type, size)
+        if self.is_fips_mode():
+            check_fips(type, size)
+        return self._new_pair(type, label, KeyUsage.GENERAL, size, "exec", [(KeyPurpose.GENERAL, key)])
 
     def store(self, new: NewKeyPair, transaction: Transaction) -> KeyPair:
         """Store what `make` has made, in place of the key pair under this type and label if there is one.
@@ -170,7 +184,7 @@ class KeyStore:
         self._require_replaceable(pair.type, pair.label, pair.origin, transaction)
         if self.is_fips_mode(transaction):
             check_fips(pair.type, pair.size)
-        self._write(pair, new.private_keys, transaction)
+        self._write(new, transaction)
         self._tell(KeyAction.GENERATED, pair, transaction)
         return pair
 
@@ -200,7 +214,9 @@ class KeyStore:
                 )
         doomed = [pair for pair in found if pair.origin == origin]
         for pair in doomed:
-            transaction.execute("DELETE FROM key_pairs WHERE type = ? AND label = ?", (pair.type.value, pair.label))
+            place = (pair.type.value, pair.label)
+            transaction.execute("DELETE FROM key_pairs WHERE type = ? AND label = ?", place)
+            transaction.execute("DELETE FROM kept_key_parts WHERE type = ? AND label = ?", place)
             self._tell(KeyAction.ZEROIZED, pair, transaction)
         return doomed
 
@@ -232,9 +248,36 @@ class KeyStore:
         wanted = (purpose,) if purpose is not None else (KeyPurpose.GENERAL, KeyPurpose.SIGNATURE)
         for candidate in wanted:
             if candidate in sealed:
-                secret = self._sealer.open(sealed[candidate], _context(type, label, candidate))
-                return cast(PrivateKey, load_der_private_key(secret, password=None))
+                return self._open(sealed[candidate], type, label, candidate)
         raise KeyNotFoundError(type.value, label)
+
+    def sealed_parts(self, new: NewKeyPair) -> Iterator[tuple[KeyPurpose, bytes, bytes]]:
+        """Purpose, SubjectPublicKeyInfo and sealed private key of each part, for kept_keys.py."""
+        pair = new.pair
+        for (purpose, key), (_, public_key) in zip(new.private_keys, pair.parts, strict=True):
+            secret = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+            yield purpose, public_key, self._sealer.seal(secret, _context(pair.type, pair.label, purpose))
+
+    def open_sealed(self, row: sqlite3.Row, purpose: KeyPurpose) -> PrivateKey:
+        """The private key of a row with type, label and sealed_private_key. Raises SealingError, MasterKeyError."""
+        return self._open(row["sealed_private_key"], KeyType(row["type"]), row["label"], purpose)
+
+    def store_sealed(self, rows: Sequence[sqlite3.Row], transaction: Transaction) -> None:
+        """Put the parts of one kept pair (kept_keys.py) into the place of the pair in service.
+
+        Raises KeyOwnedByConfigurationError, TooManyKeysError, NotFipsCompliantError.
+        """
+        first = rows[0]
+        pair_type, label = KeyType(first["type"]), first["label"]
+        self._require_replaceable(pair_type, label, first["origin"], transaction)
+        if self.is_fips_mode(transaction):
+            check_fips(pair_type, first["size"])
+        values = tuple(first[column] for column in ("type", "label", "usage", "size", "origin", "created"))
+        parts = [(row["purpose"], row["public_key"], row["sealed_private_key"]) for row in rows]
+        self._write_sealed(values, parts, transaction)
+        pair = self.find(pair_type, label, transaction)
+        assert pair is not None
+        self._tell(KeyAction.GENERATED, pair, transaction)
 
     def is_fips_mode(self, transaction: Transaction | None = None) -> bool:
         """Whether only the keys of FIPS mode can be made."""
@@ -264,23 +307,43 @@ class KeyStore:
         if count >= MAX_KEY_PAIRS:
             raise TooManyKeysError(f"There are {MAX_KEY_PAIRS} key pairs already; zeroize those that are not used.")
 
-    def _write(self, pair: KeyPair, made: Sequence[tuple[KeyPurpose, PrivateKey]], transaction: Transaction) -> None:
-        transaction.execute("DELETE FROM key_pairs WHERE type = ? AND label = ?", (pair.type.value, pair.label))
+    def _new_pair(
+        self,
+        type: KeyType,
+        label: str,
+        usage: KeyUsage,
+        size: int,
+        origin: Origin,
+        made: Sequence[tuple[KeyPurpose, PrivateKey]],
+    ) -> NewKeyPair:
+        public = [key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for _, key in made]
+        return NewKeyPair(KeyPair(type, label, usage, size, self._clock.now(), public[0], origin, *public[1:]), made)
+
+    def _open(self, sealed: bytes, key_type: KeyType, label: str, purpose: KeyPurpose) -> PrivateKey:
+        secret = self._sealer.open(sealed, _context(key_type, label, purpose))
+        return cast(PrivateKey, load_der_private_key(secret, password=None))
+
+    def _write(self, new: NewKeyPair, transaction: Transaction) -> None:
+        pair = new.pair
+        values = (
+            pair.type.value, pair.label, pair.usage.value, pair.size, pair.origin, pair.created.isoformat()
+        )  # fmt: skip
+        parts = [(purpose.value, public_key, sealed) for purpose, public_key, sealed in self.sealed_parts(new)]
+        self._write_sealed(values, parts, transaction)
+
+    def _write_sealed(
+        self, pair: Sequence[object], parts: Sequence[tuple[str, bytes, bytes]], transaction: Transaction
+    ) -> None:
+        """`pair`: type, label, usage, size, origin, created; `parts`: purpose, public key, sealed private key."""
+        place = tuple(pair[:2])
+        transaction.execute("DELETE FROM key_pairs WHERE type = ? AND label = ?", place)
         transaction.execute(
-            "INSERT INTO key_pairs (type, label, usage, size, origin, created) VALUES (?, ?, ?, ?, ?, ?)",
-            (pair.type.value, pair.label, pair.usage.value, pair.size, pair.origin, pair.created.isoformat()),
+            "INSERT INTO key_pairs (type, label, usage, size, origin, created) VALUES (?, ?, ?, ?, ?, ?)", tuple(pair)
         )
-        for (purpose, key), (_, public_key) in zip(made, pair.parts, strict=True):
-            secret = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        for part in parts:
             transaction.execute(
                 "INSERT INTO key_parts (type, label, purpose, public_key, sealed_private_key) VALUES (?, ?, ?, ?, ?)",
-                (
-                    pair.type.value,
-                    pair.label,
-                    purpose.value,
-                    public_key,
-                    self._sealer.seal(secret, _context(pair.type, pair.label, purpose)),
-                ),
+                (*place, *part),
             )
 
     def _tell(self, action: KeyAction, pair: KeyPair, transaction: Transaction) -> None:

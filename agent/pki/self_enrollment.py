@@ -61,6 +61,10 @@ def build_leaf(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(root_key_identifier), critical=False
         )
     )
+    if config.extended_key_usage:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(config.extended_key_usage), critical=False)
+    if config.alternative_names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(config.alternative_names), critical=False)
     return builder.sign(root_key, digest)
 
 

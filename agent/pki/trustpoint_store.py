@@ -1,50 +1,94 @@
-"""The certificates of the trustpoints with `enrollment self`: made, kept, listed, used, cleared.
+"""The certificates of trustpoints: kept, listed, exchanged, used to sign, cleared.
 
-Authenticating makes the root, enrolling makes the leaf under it (the guide: "Generate Root and Leaf Certificates").
-Each is one transaction. The leaf's key pair can be replaced and the trustpoint enrolled again under the same root; when
-the root's key pair is replaced, the trustpoint must be authenticated again.
+A trustpoint has certificates in four slots. What is in service is `current`. New certificates of the device take the
+place of the current ones in one transaction, and those become `previous`, so that one step goes back; while only one
+of the two certificates of usage keys is there, it waits as `granted`. CA certificates that nobody has accepted yet are
+`offered`.
 
-Serial numbers count up from a random start and are never used twice on this device: RFC 5280 section 4.1.2.2 wants them
-unique for an issuer, and a device whose state was lost, but not its name, is the same issuer to others. They are
-positive and have eight bytes.
+How certificates are got is not known here: enrollment/ does that, and tells whose they are.
 """
 
 from __future__ import annotations
 
-import secrets
-from typing import Final, TypeAlias
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.clock import Clock
 from agent.pki.certificates import CertificateRole, CertificateView
-from agent.pki.errors import KeyChangedError, KeyNotFoundError, NotAuthenticatedError, NotEnrolledError
+from agent.pki.chain_errors import ChainError
+from agent.pki.chains import verify_issued
+from agent.pki.errors import KeyChangedError, NotEnrolledError
 from agent.pki.key_store import KeyStore
 from agent.pki.keys import KeyPurpose, KeyType, PrivateKey
-from agent.pki.self_enrollment import build_leaf, build_root
 from agent.pki.signer import CertificateSigner
-from agent.pki.trustpoint import CertificateUsage, KeyReference, TrustpointConfig
+from agent.pki.trustpoint import KeyReference
 from agent.storage.database import Database, Transaction
 
-#: Serial numbers start here or up to as much again higher: eight bytes, with room to count and the sign bit clear.
-_SERIAL_START: Final = 1 << 61
 
-_ENCRYPTION_USAGES: Final = frozenset(
-    {CertificateUsage.KEY_ENCIPHERMENT, CertificateUsage.DATA_ENCIPHERMENT, CertificateUsage.KEY_AGREEMENT}
-)
-#: A key pair's purpose -> the role of its certificate, and the key usages that are left to it.
-_ROLES: Final = {
-    KeyPurpose.GENERAL: (CertificateRole.ROUTER, frozenset(CertificateUsage)),
-    KeyPurpose.SIGNATURE: (CertificateRole.ROUTER_SIGNATURE, frozenset(CertificateUsage) - _ENCRYPTION_USAGES),
-    KeyPurpose.ENCRYPTION: (CertificateRole.ROUTER_ENCRYPTION, _ENCRYPTION_USAGES),
+class Slot(StrEnum):
+    """Where a certificate of a trustpoint is."""
+
+    CURRENT = "current"
+    PREVIOUS = "previous"
+    GRANTED = "granted"
+    OFFERED = "offered"
+
+
+#: A key pair's purpose -> the role of its certificate.
+ROLES: Final = {
+    KeyPurpose.GENERAL: CertificateRole.ROUTER,
+    KeyPurpose.SIGNATURE: CertificateRole.ROUTER_SIGNATURE,
+    KeyPurpose.ENCRYPTION: CertificateRole.ROUTER_ENCRYPTION,
 }
+PURPOSES_OF_ROLES: Final = {role: purpose for purpose, role in ROLES.items()}
+#: The device's own certificates, and the certification authority's.
+ROUTER_ROLES: Final = frozenset(ROLES.values())
+AUTHORITY_ROLES: Final = frozenset({CertificateRole.CA, CertificateRole.RA})
 #: The certificates that can sign for the trustpoint.
 _SIGNING_ROLES: Final = (CertificateRole.ROUTER, CertificateRole.ROUTER_SIGNATURE)
 _ROLE_ORDER: Final = {role: position for position, role in enumerate(CertificateRole)}
 
-Certificates: TypeAlias = dict[CertificateRole, x509.Certificate]
+
+@dataclass(frozen=True, slots=True)
+class StoredCertificate:
+    """A certificate with what it is to its trustpoint.
+
+    Attributes:
+        position: among those with the same role; of a chain, 0 is the nearest to the device.
+        key: the key pair that it was made for; None for those of others.
+        changes: what the certification authority changed of what was asked for.
+    """
+
+    role: CertificateRole
+    der: bytes
+    position: int = 0
+    key: KeyReference | None = None
+    changes: tuple[str, ...] = ()
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        return x509.load_der_x509_certificate(self.der)
+
+    @property
+    def view(self) -> CertificateView:
+        return CertificateView.from_der(self.role, self.der)
+
+
+def authority_certificates(
+    chain: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate] = (), key: KeyReference | None = None
+) -> list[StoredCertificate]:
+    """What is stored of a certification authority: its chain, the top first, and its registration authorities."""
+    nearest_first = enumerate(reversed(chain))
+    return [
+        *(StoredCertificate(CertificateRole.CA, _der(ca), position, key) for position, ca in nearest_first),
+        *(StoredCertificate(CertificateRole.RA, _der(ra), position) for position, ra in enumerate(authorities)),
+    ]
 
 
 class TrustpointStore:
@@ -55,153 +99,145 @@ class TrustpointStore:
         self._key_store = key_store
         self._clock = clock
 
-    def authenticate(self, config: TrustpointConfig) -> CertificateView:
-        """Make the root, in place of the one that there is.
+    def names(self) -> list[str]:
+        """The trustpoints that have certificates, sorted."""
+        rows = self._database.query("SELECT DISTINCT trustpoint FROM trustpoint_certificates ORDER BY trustpoint")
+        return [row["trustpoint"] for row in rows]
 
-        Certificates that the new root could not have signed are removed with the old one. Raises KeyNotFoundError,
-        KeyTooSmallError.
+    def certificates(self, name: str, slot: Slot = Slot.CURRENT) -> list[CertificateView]:
+        """The trustpoint's certificates in a slot: the chain first, the issuing CA before those above it."""
+        return [stored.view for stored in self.stored(name, slot)]
+
+    def stored(
+        self, name: str, slot: Slot = Slot.CURRENT, transaction: Transaction | None = None
+    ) -> list[StoredCertificate]:
+        """The same with what is known of each."""
+        rows = (transaction or self._database).query(
+            "SELECT * FROM trustpoint_certificates WHERE trustpoint = ? AND slot = ?", (name, slot.value)
+        )
+        return sorted(map(_stored, rows), key=lambda found: (_ROLE_ORDER[found.role], found.position))
+
+    def put(
+        self, name: str, slot: Slot, certificates: Iterable[StoredCertificate], transaction: Transaction
+    ) -> list[CertificateView]:
+        """Store certificates, in place of those of the same role and position."""
+        views = []
+        for stored in certificates:
+            transaction.execute(
+                "INSERT OR REPLACE INTO trustpoint_certificates"
+                " (trustpoint, slot, role, position, der, key_type, key_label, issued, changes)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    name,
+                    slot.value,
+                    stored.role.value,
+                    stored.position,
+                    stored.der,
+                    stored.key.type.value if stored.key else None,
+                    stored.key.label if stored.key else None,
+                    self._clock.now().isoformat(),
+                    "\n".join(stored.changes),
+                ),
+            )
+            views.append(stored.view)
+        return views
+
+    def remove(
+        self, name: str, slot: Slot, transaction: Transaction, roles: Iterable[CertificateRole] = tuple(CertificateRole)
+    ) -> None:
+        """Remove what has these roles from a slot."""
+        for role in roles:
+            transaction.execute(
+                "DELETE FROM trustpoint_certificates WHERE trustpoint = ? AND slot = ? AND role = ?",
+                (name, slot.value, role.value),
+            )
+
+    def trust(
+        self, name: str, authority: Sequence[StoredCertificate], transaction: Transaction
+    ) -> list[CertificateView]:
+        """Make these the certificates of the certification authority.
+
+        What the device has, and could go back to, of another authority is removed.
         """
-        with self._database.transaction() as transaction:
-            key = self._private_key(config.ca_keypair, transaction)
-            root = build_root(config, key, self._next_serial(transaction), self._clock.now())
-            for role, certificate in self._load(config.name, transaction).items():
-                if role is not CertificateRole.CA and not _is_valid_under(certificate, root):
-                    self._delete(config.name, role, transaction)
-            purpose = self._signing_purpose(config.ca_keypair, transaction)
-            return self._store(config.name, CertificateRole.CA, root, config.ca_keypair, purpose, transaction)
+        issuing = next(stored for stored in authority if stored.role is CertificateRole.CA)
+        for slot in (Slot.CURRENT, Slot.PREVIOUS):
+            for stored in self.stored(name, slot, transaction):
+                if stored.role in ROUTER_ROLES and not _remains(stored, issuing):
+                    self.remove(name, slot, transaction, (stored.role,))
+        self.remove(name, Slot.GRANTED, transaction)
+        self.remove(name, Slot.OFFERED, transaction)
+        self.remove(name, Slot.CURRENT, transaction, AUTHORITY_ROLES)
+        return self.put(name, Slot.CURRENT, authority, transaction)
 
-    def enroll(self, config: TrustpointConfig) -> list[CertificateView]:
-        """Make the leaf under the root, in place of the one that there is; with RSA usage keys, the two leaves.
-
-        Raises NotAuthenticatedError, KeyNotFoundError, KeyChangedError, KeyTooSmallError, RootNotValidError.
-        """
-        with self._database.transaction() as transaction:
-            existing = self._load(config.name, transaction)
-            root = existing.pop(CertificateRole.CA, None)
-            if root is None:
-                raise NotAuthenticatedError(config.name)
-            root_key = self._private_key(config.ca_keypair, transaction)
-            if not _is_key_of(root_key, root):
-                raise KeyChangedError(config.name, "ca")
-            pair = self._key_store.find(config.keypair.type, config.keypair.label, transaction)
-            if pair is None:
-                raise KeyNotFoundError(config.keypair.type.value, config.keypair.label)
-            for role in existing:
-                self._delete(config.name, role, transaction)
-            made = []
-            for purpose, public_key_der in pair.parts:
-                role, allowed = _ROLES[purpose]
-                usages = config.usages & allowed or _only_usage(purpose)
-                public_key = load_der_public_key(public_key_der)
-                leaf = build_leaf(
-                    config,
-                    public_key,  # type: ignore[arg-type] # only types of keys.py are stored
-                    usages,
-                    root,
-                    root_key,
-                    self._next_serial(transaction),
-                    self._clock.now(),
-                )
-                made.append(self._store(config.name, role, leaf, config.keypair, purpose, transaction))
-            return made
+    def install(
+        self, name: str, certificates: Sequence[StoredCertificate], transaction: Transaction
+    ) -> list[CertificateView]:
+        """Put the device's new certificates into service; those that were, become the previous ones."""
+        replaced = [stored for stored in self.stored(name, Slot.CURRENT, transaction) if stored.role in ROUTER_ROLES]
+        if replaced:
+            self.remove(name, Slot.PREVIOUS, transaction)
+            self.put(name, Slot.PREVIOUS, replaced, transaction)
+        self.remove(name, Slot.CURRENT, transaction, ROUTER_ROLES)
+        self.remove(name, Slot.GRANTED, transaction)
+        return self.put(name, Slot.CURRENT, certificates, transaction)
 
     def clear(self, name: str, transaction: Transaction | None = None) -> list[CertificateView]:
-        """Remove the trustpoint's certificates, not its keys; what was removed, [] if there was nothing."""
+        """Remove all certificates of the trustpoint, not its keys; gives those that were in service."""
         if transaction is None:
             with self._database.transaction() as own:
                 return self.clear(name, own)
-        removed = _views(self._load(name, transaction))
-        transaction.execute("DELETE FROM certificates WHERE trustpoint = ?", (name,))
+        removed = [stored.view for stored in self.stored(name, Slot.CURRENT, transaction)]
+        transaction.execute("DELETE FROM trustpoint_certificates WHERE trustpoint = ?", (name,))
         return removed
 
-    def certificates(self, name: str) -> list[CertificateView]:
-        """The trustpoint's certificates, the root first."""
-        return _views(self._load(name, None))
-
-    def names(self) -> list[str]:
-        """The trustpoints that have certificates, sorted."""
-        rows = self._database.query("SELECT DISTINCT trustpoint FROM certificates ORDER BY trustpoint")
-        return [row["trustpoint"] for row in rows]
-
     def signer(self, name: str) -> CertificateSigner:
-        """Signs with the trustpoint's leaf; the chain is leaf, root.
+        """Signs with the trustpoint's certificate; the chain begins with it and ends with the root.
 
         Raises NotEnrolledError, KeyNotFoundError (zeroized since), KeyChangedError (replaced since).
         """
-        rows = self._database.query("SELECT * FROM certificates WHERE trustpoint = ?", (name,))
-        by_role = {CertificateRole(row["role"]): row for row in rows}
-        row = next((by_role[role] for role in _SIGNING_ROLES if role in by_role), None)
-        if row is None:
+        current = self.stored(name)
+        own = next((stored for role in _SIGNING_ROLES for stored in current if stored.role is role), None)
+        if own is None or own.key is None:
             raise NotEnrolledError(name)
-        key_type = KeyType(row["key_type"])
-        key = self._key_store.private_key(key_type, row["key_label"])
-        if not _is_key_of(key, x509.load_der_x509_certificate(row["der"])):
+        key = self._key_store.private_key(own.key.type, own.key.label)
+        if not is_key_of(key, own.certificate):
             raise KeyChangedError(name, "router")
-        return CertificateSigner.of(key_type, key, (row["der"], by_role[CertificateRole.CA]["der"]))
-
-    def _private_key(self, reference: KeyReference, transaction: Transaction) -> PrivateKey:
-        return self._key_store.private_key(reference.type, reference.label, transaction=transaction)
-
-    def _signing_purpose(self, reference: KeyReference, transaction: Transaction) -> KeyPurpose:
-        pair = self._key_store.find(reference.type, reference.label, transaction)
-        if pair is None:
-            raise KeyNotFoundError(reference.type.value, reference.label)
-        return pair.parts[0][0]
-
-    def _next_serial(self, transaction: Transaction) -> int:
-        start = _SERIAL_START + secrets.randbelow(_SERIAL_START)
-        transaction.execute("INSERT OR IGNORE INTO certificate_serial (only_row, next) VALUES (1, ?)", (start,))
-        serial = transaction.query("SELECT next FROM certificate_serial")[0]["next"]
-        transaction.execute("UPDATE certificate_serial SET next = next + 1")
-        return int(serial)
-
-    def _load(self, name: str, transaction: Transaction | None) -> Certificates:
-        rows = (transaction or self._database).query("SELECT role, der FROM certificates WHERE trustpoint = ?", (name,))
-        return {CertificateRole(row["role"]): x509.load_der_x509_certificate(row["der"]) for row in rows}
-
-    def _delete(self, name: str, role: CertificateRole, transaction: Transaction) -> None:
-        transaction.execute("DELETE FROM certificates WHERE trustpoint = ? AND role = ?", (name, role.value))
-
-    def _store(
-        self,
-        name: str,
-        role: CertificateRole,
-        certificate: x509.Certificate,
-        key: KeyReference,
-        purpose: KeyPurpose,
-        transaction: Transaction,
-    ) -> CertificateView:
-        der = certificate.public_bytes(Encoding.DER)
-        transaction.execute(
-            "INSERT OR REPLACE INTO certificates (trustpoint, role, der, key_type, key_label, key_purpose, issued)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (name, role.value, der, key.type.value, key.label, purpose.value, self._clock.now().isoformat()),
-        )
-        return CertificateView.from_der(role, der)
+        chain = (own.der, *(stored.der for stored in current if stored.role is CertificateRole.CA))
+        return CertificateSigner.of(own.key.type, key, chain)
 
 
-def _views(certificates: Certificates) -> list[CertificateView]:
-    return [
-        CertificateView.from_der(role, certificates[role].public_bytes(Encoding.DER))
-        for role in sorted(certificates, key=_ROLE_ORDER.__getitem__)
-    ]
+def is_key_of(key: PrivateKey, certificate: x509.Certificate) -> bool:
+    """Whether the certificate is for this key."""
+    return public_key_der(key.public_key()) == public_key_der(certificate.public_key())
 
 
-def _only_usage(purpose: KeyPurpose) -> frozenset[CertificateUsage]:
-    """For usage keys, when the configured usages leave nothing to one of the two."""
-    if purpose is KeyPurpose.ENCRYPTION:
-        return frozenset({CertificateUsage.KEY_ENCIPHERMENT})
-    return frozenset({CertificateUsage.DIGITAL_SIGNATURE})
+def public_key_der(key: object) -> bytes:
+    """SubjectPublicKeyInfo of a public key of the cryptography library."""
+    encoded: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
+    return encoded
 
 
-def _is_key_of(key: PrivateKey, certificate: x509.Certificate) -> bool:
-    encoding, form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-    return key.public_key().public_bytes(encoding, form) == certificate.public_key().public_bytes(encoding, form)
-
-
-def _is_valid_under(certificate: x509.Certificate, root: x509.Certificate) -> bool:
+def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether `issuer` signed the certificate."""
     try:
-        certificate.verify_directly_issued_by(root)
-    except (ValueError, TypeError, InvalidSignature):
+        verify_issued(certificate, issuer, allow_sha1=True)
+    except ChainError:
         return False
-    return certificate.not_valid_after_utc <= root.not_valid_after_utc
+    return True
+
+
+def _remains(own: StoredCertificate, issuing: StoredCertificate) -> bool:
+    """Whether a certificate of the device is of use under this CA. Our own root is made to outlive its leaf."""
+    certificate, issuer = own.certificate, issuing.certificate
+    outlives = issuing.key is not None and certificate.not_valid_after_utc > issuer.not_valid_after_utc
+    return is_issued_by(certificate, issuer) and not outlives
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
+
+
+def _stored(row: sqlite3.Row) -> StoredCertificate:
+    key = None if row["key_type"] is None else KeyReference(KeyType(row["key_type"]), row["key_label"])
+    changes = tuple(row["changes"].split("\n")) if row["changes"] else ()
+    return StoredCertificate(CertificateRole(row["role"]), row["der"], row["position"], key, changes)

@@ -6,16 +6,23 @@ from types import MappingProxyType
 from typing import Final
 
 from agent.integrity.errors import SourceUnavailableError
+from agent.pki import enrolment_errors as enrolment
 from agent.pki import errors as pki
 from agent.pki import import_errors as imports
 from agent.pki import request_info
 from agent.pki import user_key_errors as user_keys
+from agent.pki.chain_errors import ChainError
+from agent.pki.enrollment import errors as enrollment
+from agent.pki.est.client import InvalidLoginError
+from agent.pki.http_errors import InvalidVrfError
+from agent.pki.requests import InvalidRequestError
 from agent.providers.refusals import Refusal, Refusals
 from agent.storage import errors as storage
 
 #: Words for parts of a request: "label", "type" and "size" of a key pair, "fips" for FIPS mode, "fingerprint",
 #: "certificates" for pasted ones, "pkcs12" and "password" for a PKCS #12 file, "key", "file", "number" and
-#: "announced_type" of a user's key, and the attributes of TrustpointConfig.
+#: "announced_type" of a user's key, "challenge" for the password of a request, and the
+#: attributes of TrustpointConfig with "url", "vrf" and "username" of its server.
 PKI_REFUSALS: Final[Refusals] = MappingProxyType(
     {
         pki.InvalidLabelError: Refusal("invalid-value", "invalid-key-label", "label"),
@@ -28,9 +35,7 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         pki.KeyNotFoundError: Refusal("data-missing", "key-not-found", "label"),
         pki.KeyOwnedByConfigurationError: Refusal("access-denied", "key-owned-by-configuration", "label"),
         pki.InvalidSubjectNameError: Refusal("invalid-value", "invalid-subject-name", "subject_name"),
-        pki.InvalidAlternativeNamesError: Refusal(
-            "invalid-value", "invalid-alternative-name", "subject_alternative_name"
-        ),
+        pki.InvalidAlternativeNamesError: Refusal("invalid-value", "invalid-alternative-name", "alternative_names"),
         pki.InvalidFingerprintError: Refusal("invalid-value", "invalid-fingerprint", "fingerprint"),
         imports.PrivateKeyPastedError: Refusal("invalid-value", "private-key-disclosed", "certificates"),
         imports.PasteTooLargeError: Refusal("too-big", "too-many-certificates", "certificates"),
@@ -62,6 +67,26 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         user_keys.UserKeyTypeError: Refusal("invalid-value", "user-key-type", "announced_type"),
         user_keys.UserKeyTwiceError: Refusal("data-exists", "user-key-twice", "key"),
         user_keys.UserKeyNotFoundError: Refusal("data-missing", "user-key-not-found", "number"),
+        InvalidRequestError: Refusal("operation-failed", "invalid-request"),
+        ChainError: Refusal("invalid-value", "invalid-chain", "certificates"),
+        enrolment.UnsupportedUrlError: Refusal("invalid-value", "invalid-enrollment-url", "url"),
+        InvalidVrfError: Refusal("invalid-value", "invalid-vrf", "vrf"),
+        InvalidLoginError: Refusal("invalid-value", "invalid-login", "username"),
+        enrolment.CaUnreachableError: Refusal("operation-failed", "ca-unreachable"),
+        enrolment.AlgorithmNotAllowedError: Refusal("operation-failed", "weak-algorithm"),
+        enrolment.EnrolmentError: Refusal("operation-failed", "enrollment-failed"),
+        enrollment.EnrollmentUnderWayError: Refusal("in-use", "enrollment-under-way"),
+        enrollment.WrongMethodError: Refusal("operation-failed", "wrong-method"),
+        enrollment.CertificateTextMissingError: Refusal("missing-element", "certificate-missing", "certificates"),
+        enrollment.FingerprintMismatchError: Refusal("invalid-value", "fingerprint-mismatch", "fingerprint"),
+        enrollment.NothingOfferedError: Refusal("data-missing", "nothing-offered"),
+        enrollment.ChallengeMissingError: Refusal("missing-element", "challenge-password-missing", "challenge"),
+        enrollment.EnrollmentRejectedError: Refusal("operation-failed", "enrollment-rejected"),
+        enrollment.NothingRequestedError: Refusal("data-missing", "nothing-requested"),
+        enrollment.CertificateMismatchError: Refusal("invalid-value", "certificate-mismatch", "certificates"),
+        enrollment.NothingToRestoreError: Refusal("data-missing", "nothing-to-restore"),
+        enrollment.ExportNotAllowedError: Refusal("access-denied", "export-not-allowed"),
+        enrollment.WrongKeyTypeError: Refusal("invalid-value", "wrong-key-type", "pkcs12"),
         pki.PkiError: Refusal("operation-failed"),
         SourceUnavailableError: Refusal(
             "operation-failed",

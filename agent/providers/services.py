@@ -12,6 +12,7 @@ from agent.clock import Clock
 from agent.events import EventBus
 from agent.host.contract import Host
 from agent.northbound.contract import ConfigView
+from agent.pki.enrollment.enroller import Enroller
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
 from agent.pki.user_key_store import UserKeyStore
@@ -19,6 +20,7 @@ from agent.providers.dossier_statistics import DossierStatistics
 from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
 from agent.storage.import_folder import ImportFolder
+from agent.storage.sealing import Sealer
 from agent.yang.schema import Schema
 
 
@@ -50,7 +52,8 @@ class Services:
         import_folder: the files that a client may name.
         hash_password: makes a crypt hash of a password; raises ValueError with what is wrong with the password.
         ssh_limit_listeners: called with the new limits when a commit has changed those of the SSH server.
-        enrollment_errors: trustpoint -> why its last authenticate or enroll has failed; gone after a success.
+        sealer: seals the passwords of the configuration.
+        enroller: everything that trustpoints can be told to do.
         dossiers: how many were collected.
     """
 
@@ -65,7 +68,8 @@ class Services:
     trustpoint_store: TrustpointStore
     user_key_store: UserKeyStore
     import_folder: ImportFolder
+    sealer: Sealer
+    enroller: Enroller
     hash_password: Callable[[str], str]
     ssh_limit_listeners: list[Callable[[SshServerLimits], None]] = field(default_factory=list)
-    enrollment_errors: dict[str, str] = field(default_factory=dict)
     dossiers: DossierStatistics = field(default_factory=DossierStatistics)

@@ -126,4 +126,88 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
             """,
         ),
     ),
+    Migration(
+        "chains, previous certificates and enrollments under way",
+        (
+            # `slot`: "current" (in service), "previous" (to go back to), "granted" (waits for the other certificate of
+            # usage keys), "offered" (CA certificates that nobody has accepted yet). `position`: of a chain, 0 is the
+            # nearest to the device. `changes`: what the CA changed of what was asked for, one a line.
+            """
+            CREATE TABLE trustpoint_certificates (
+                trustpoint  TEXT NOT NULL,
+                slot        TEXT NOT NULL CHECK (slot IN ('current', 'previous', 'granted', 'offered')),
+                role        TEXT NOT NULL,
+                position    INTEGER NOT NULL,
+                der         BLOB NOT NULL,
+                key_type    TEXT,
+                key_label   TEXT,
+                issued      TEXT NOT NULL,
+                changes     TEXT NOT NULL DEFAULT '',
+                PRIMARY KEY (trustpoint, slot, role, position)
+            ) WITHOUT ROWID
+            """,
+            """
+            INSERT INTO trustpoint_certificates (trustpoint, slot, role, position, der, key_type, key_label, issued)
+            SELECT trustpoint, 'current', role, 0, der, key_type, key_label, issued FROM certificates
+            """,
+            "DROP TABLE certificates",
+            # Key pairs beside the ones in service: "incoming" ones wait for their certificates, "previous" ones belong
+            # to the previous certificates. The sealed keys are those of key_parts and move there and back.
+            """
+            CREATE TABLE kept_key_parts (
+                trustpoint  TEXT NOT NULL,
+                slot        TEXT NOT NULL CHECK (slot IN ('incoming', 'previous')),
+                type        TEXT NOT NULL,
+                label       TEXT NOT NULL,
+                usage       TEXT NOT NULL,
+                size        INTEGER NOT NULL,
+                origin      TEXT NOT NULL,
+                created     TEXT NOT NULL,
+                purpose     TEXT NOT NULL,
+                public_key  BLOB NOT NULL,
+                sealed_private_key BLOB NOT NULL,
+                PRIMARY KEY (trustpoint, slot, purpose)
+            ) WITHOUT ROWID
+            """,
+            # One row a trustpoint whose enrollment is under way.
+            """
+            CREATE TABLE enrollments (
+                trustpoint  TEXT PRIMARY KEY,
+                method      TEXT NOT NULL,
+                state       TEXT NOT NULL CHECK (state IN ('requesting', 'pending')),
+                renewal     INTEGER NOT NULL,
+                started     TEXT NOT NULL,
+                attempts    INTEGER NOT NULL,
+                next_attempt TEXT
+            ) WITHOUT ROWID
+            """,
+            # `request`: the PKCS #10 without the challenge password. `signer`: the certificate that signs the messages;
+            # its key is the sealed one, or one of the trustpoint's.
+            """
+            CREATE TABLE enrollment_requests (
+                trustpoint  TEXT NOT NULL REFERENCES enrollments (trustpoint) ON DELETE CASCADE,
+                role        TEXT NOT NULL,
+                purpose     TEXT NOT NULL,
+                transaction_id TEXT NOT NULL,
+                request     BLOB NOT NULL,
+                md5         TEXT NOT NULL,
+                sha256      TEXT NOT NULL,
+                signer      BLOB,
+                sealed_signer_key BLOB,
+                PRIMARY KEY (trustpoint, role)
+            ) WITHOUT ROWID
+            """,
+            # How the last operation ended, and the state that was told last.
+            """
+            CREATE TABLE enrollment_status (
+                trustpoint  TEXT PRIMARY KEY,
+                state       TEXT,
+                since       TEXT,
+                rejected    INTEGER NOT NULL DEFAULT 0,
+                last_error  TEXT,
+                last_error_time TEXT
+            ) WITHOUT ROWID
+            """,
+        ),
+    ),
 )

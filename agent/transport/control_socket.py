@@ -16,6 +16,7 @@ from pathlib import Path
 
 from agent.caller import Caller
 from agent.clock import Clock
+from agent.deadlines import Deadlines
 from agent.transport.accepting import accept_until
 from agent.transport.authentication import ADMINISTRATORS
 from agent.transport.control_protocol import (
@@ -27,7 +28,6 @@ from agent.transport.control_protocol import (
     read_mode,
     write_frame,
 )
-from agent.transport.deadlines import Deadlines
 from agent.transport.limits import TransportLimits
 from agent.transport.netconf_channel import NetconfChannel
 from agent.transport.services import CommandRunner, SessionFactory

@@ -15,9 +15,9 @@ from dataclasses import replace
 import paramiko
 
 from agent.clock import Clock
+from agent.deadlines import Deadlines
 from agent.transport.accepting import accept_until
 from agent.transport.authentication import Authenticator
-from agent.transport.deadlines import Deadlines
 from agent.transport.limits import Slots, TokenBucket, TransportLimits
 from agent.transport.services import CommandRunner, SessionFactory
 from agent.transport.ssh_server import SshConnection, SshServices

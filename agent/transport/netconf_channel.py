@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from agent.caller import Caller
 from agent.clock import Clock
-from agent.transport.deadlines import Deadline, Deadlines
+from agent.deadlines import Deadline, Deadlines
 from agent.transport.limits import TransportLimits
 from agent.transport.outbound import Outbound
 from agent.transport.services import NetconfSession, SessionFactory

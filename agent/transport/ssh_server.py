@@ -28,9 +28,9 @@ from paramiko.server import InteractiveQuery
 
 from agent.caller import Caller
 from agent.clock import Clock
+from agent.deadlines import Deadline, Deadlines
 from agent.transport import algorithms
 from agent.transport.authentication import Authenticator
-from agent.transport.deadlines import Deadline, Deadlines
 from agent.transport.exec_channel import refuse_interactive_shell, run_command
 from agent.transport.limits import Slots, TransportLimits
 from agent.transport.netconf_channel import NetconfChannel

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.clock import ManualClock
+from agent.pki.enrollment.self_authority import SelfAuthority
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
 from agent.pki.user_key_store import UserKeyStore
@@ -51,3 +52,9 @@ def trustpoint_store(database, key_store, clock):
 @pytest.fixture
 def user_key_store(database, key_store, clock):
     return UserKeyStore(database, key_store, clock)
+
+
+@pytest.fixture
+def authority(database, key_store, trustpoint_store, clock):
+    """The device as its own certification authority."""
+    return SelfAuthority(database, key_store, trustpoint_store, clock)

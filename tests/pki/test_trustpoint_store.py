@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.pki.certificates import CertificateRole, CertificateView
+from agent.pki.enrollment.self_authority import SelfAuthority
 from agent.pki.errors import (
     KeyChangedError,
     KeyNotFoundError,
@@ -36,32 +37,32 @@ def roles(views):
 
 
 @pytest.mark.parametrize("key_type", KeyType)
-def test_a_chain_of_each_key_type(key_type, key_store, trustpoint_store, clock, tmp_path):
+def test_a_chain_of_each_key_type(key_type, key_store, trustpoint_store, clock, tmp_path, authority):
     generate_keys(key_store, key_type, **options(key_type))
     config = guide_config(key_type)
-    root = trustpoint_store.authenticate(config)
-    (leaf,) = trustpoint_store.enroll(config)
+    root = authority.authenticate(config)
+    (leaf,) = authority.enroll(config)
     verify_chain(tmp_path, leaf.pem, root.pem, clock.now())
     assert trustpoint_store.certificates(NAME) == [root, leaf]
     assert trustpoint_store.names() == [NAME]
 
 
 @pytest.mark.parametrize(("ca_key_type", "key_type"), list(zip(KeyType, reversed(KeyType), strict=True)))
-def test_root_and_leaf_of_different_types(ca_key_type, key_type, key_store, trustpoint_store, clock, tmp_path):
+def test_root_and_leaf_of_different_types(ca_key_type, key_type, key_store, clock, tmp_path, authority):
     key_store.generate(ca_key_type, "system-root-key", **options(ca_key_type))
     key_store.generate(key_type, "system-enroll-key", **options(key_type))
     config = minimal_config(key_type, ca_key_type)
-    root = trustpoint_store.authenticate(config)
-    (leaf,) = trustpoint_store.enroll(config)
+    root = authority.authenticate(config)
+    (leaf,) = authority.enroll(config)
     assert leaf.subject == root.subject, "the guide's Ed25519 example names neither"
     verify_chain(tmp_path, leaf.pem, root.pem, clock.now())
 
 
-def test_the_certificates_of_the_guide(key_store, trustpoint_store, clock, tmp_path):
+def test_the_certificates_of_the_guide(key_store, clock, tmp_path, authority):
     generate_keys(key_store, KeyType.RSA)
-    root = trustpoint_store.authenticate(guide_config())
+    root = authority.authenticate(guide_config())
     clock.advance(timedelta(seconds=21))
-    (leaf,) = trustpoint_store.enroll(guide_config())
+    (leaf,) = authority.enroll(guide_config())
     rest = "serialNumber=c44a11fc,unstructuredName=ios.cisco.com,OU=ASR,O=cisco systems,L=San Jose,ST=CA,C=US"
     assert root.subject == root.issuer == leaf.issuer == f"{rest},CN=lab1-ca"
     assert leaf.subject == f"{rest},CN=lab1-ads"
@@ -89,16 +90,18 @@ def test_the_certificates_of_the_guide(key_store, trustpoint_store, clock, tmp_p
     assert "CA:TRUE, pathlen:0" in openssl("x509", "-in", tmp_path / "root.pem", "-noout", "-text")
 
 
-def test_serial_numbers_are_positive_and_never_used_twice(key_store, trustpoint_store, database, clock, tmp_path):
+def test_serial_numbers_are_positive_and_never_used_twice(
+    key_store, trustpoint_store, database, clock, tmp_path, authority
+):
     generate_keys(key_store)
-    serials = [trustpoint_store.authenticate(minimal_config()).serial for _ in range(3)]
-    serials += [trustpoint_store.enroll(minimal_config())[0].serial for _ in range(3)]
+    serials = [authority.authenticate(minimal_config()).serial for _ in range(3)]
+    serials += [authority.enroll(minimal_config())[0].serial for _ in range(3)]
     trustpoint_store.clear(NAME)
-    again = TrustpointStore(database, key_store, clock)
+    again = SelfAuthority(database, key_store, TrustpointStore(database, key_store, clock), clock)
     serials.append(again.authenticate(minimal_config()).serial)
     assert serials == list(range(serials[0], serials[0] + 7))
     assert 0 < serials[0].bit_length() <= 63
-    view = again.certificates(NAME)[0]
+    view = trustpoint_store.certificates(NAME)[0]
     assert bytes.fromhex(view.serial_text.replace(":", "")) == view.serial.to_bytes(8, "big")
 
 
@@ -119,106 +122,106 @@ def test_a_serial_is_printed_in_pairs_of_digits(key_store, clock):
         (MessageDigest.SHA512, "sha512WithRSAEncryption"),
     ],
 )
-def test_the_digest_that_is_configured_signs(digest, name, key_store, trustpoint_store, tmp_path):
+def test_the_digest_that_is_configured_signs(digest, name, key_store, tmp_path, authority):
     generate_keys(key_store, KeyType.RSA, **SMALL_RSA)
-    (tmp_path / "root.pem").write_text(trustpoint_store.authenticate(guide_config(message_digest=digest)).pem)
+    (tmp_path / "root.pem").write_text(authority.authenticate(guide_config(message_digest=digest)).pem)
     assert openssl("x509", "-in", tmp_path / "root.pem", "-noout", "-text").count(name) == 2
 
 
-def test_a_short_key_signs_what_it_can(key_store, trustpoint_store, clock, tmp_path):
+def test_a_short_key_signs_what_it_can(key_store, trustpoint_store, clock, tmp_path, authority):
     generate_keys(key_store, KeyType.RSA, size=512)
-    root = trustpoint_store.authenticate(guide_config())
-    (leaf,) = trustpoint_store.enroll(guide_config())
+    root = authority.authenticate(guide_config())
+    (leaf,) = authority.enroll(guide_config())
     verify_chain(tmp_path, leaf.pem, root.pem, clock.now())
     for digest in (MessageDigest.SHA384, MessageDigest.SHA512):
         with pytest.raises(KeyTooSmallError, match="512 bits"):
-            trustpoint_store.authenticate(guide_config(message_digest=digest))
+            authority.authenticate(guide_config(message_digest=digest))
     assert trustpoint_store.certificates(NAME) == [root, leaf], "a refusal changes nothing"
 
 
-def test_enrolling_needs_a_root(key_store, trustpoint_store):
+def test_enrolling_needs_a_root(key_store, trustpoint_store, authority):
     generate_keys(key_store)
     with pytest.raises(NotAuthenticatedError, match="authenticate it first"):
-        trustpoint_store.enroll(minimal_config())
+        authority.enroll(minimal_config())
     assert trustpoint_store.names() == []
 
 
-def test_keys_that_are_missing_are_named(key_store, trustpoint_store):
+def test_keys_that_are_missing_are_named(key_store, trustpoint_store, authority):
     with pytest.raises(KeyNotFoundError, match="system-root-key"):
-        trustpoint_store.authenticate(minimal_config())
+        authority.authenticate(minimal_config())
     key_store.generate(KeyType.ED25519, "system-root-key")
-    root = trustpoint_store.authenticate(minimal_config())
+    root = authority.authenticate(minimal_config())
     with pytest.raises(KeyNotFoundError, match="system-enroll-key"):
-        trustpoint_store.enroll(minimal_config())
+        authority.enroll(minimal_config())
     assert trustpoint_store.certificates(NAME) == [root]
 
 
-def test_the_leaf_is_rekeyed_under_the_same_root(key_store, trustpoint_store, clock, tmp_path):
+def test_the_leaf_is_rekeyed_under_the_same_root(key_store, trustpoint_store, clock, tmp_path, authority):
     generate_keys(key_store)
-    root = trustpoint_store.authenticate(minimal_config())
-    (first,) = trustpoint_store.enroll(minimal_config())
+    root = authority.authenticate(minimal_config())
+    (first,) = authority.enroll(minimal_config())
     clock.advance(timedelta(days=100))
     key_store.generate(KeyType.ED25519, "system-enroll-key")
     with pytest.raises(KeyChangedError, match="Enroll the trustpoint again") as refused:
         trustpoint_store.signer(NAME)
     assert refused.value.role == "router"
-    (second,) = trustpoint_store.enroll(minimal_config())
+    (second,) = authority.enroll(minimal_config())
     assert trustpoint_store.certificates(NAME) == [root, second]
     assert second.issuer == root.subject
     verify_chain(tmp_path, second.pem, root.pem, clock.now())
     verify_chain(tmp_path, first.pem, root.pem, clock.now())
 
 
-def test_a_leaf_is_not_signed_with_another_root_key(key_store, trustpoint_store):
+def test_a_leaf_is_not_signed_with_another_root_key(key_store, authority):
     generate_keys(key_store)
-    trustpoint_store.authenticate(minimal_config())
+    authority.authenticate(minimal_config())
     key_store.generate(KeyType.ED25519, "system-root-key")
     with pytest.raises(KeyChangedError, match="Authenticate and enroll") as refused:
-        trustpoint_store.enroll(minimal_config())
+        authority.enroll(minimal_config())
     assert refused.value.role == "ca"
 
 
-def test_a_new_root_of_the_same_key_keeps_the_leaf(key_store, trustpoint_store, clock, tmp_path):
+def test_a_new_root_of_the_same_key_keeps_the_leaf(key_store, trustpoint_store, clock, tmp_path, authority):
     generate_keys(key_store)
-    trustpoint_store.authenticate(minimal_config())
-    (leaf,) = trustpoint_store.enroll(minimal_config())
-    root = trustpoint_store.authenticate(minimal_config())
+    authority.authenticate(minimal_config())
+    (leaf,) = authority.enroll(minimal_config())
+    root = authority.authenticate(minimal_config())
     assert trustpoint_store.certificates(NAME) == [root, leaf]
     verify_chain(tmp_path, leaf.pem, root.pem, clock.now())
 
 
 @pytest.mark.parametrize("change", ["key", "subject", "lifetime"])
-def test_a_new_root_that_is_not_the_leafs_removes_the_leaf(change, key_store, trustpoint_store):
+def test_a_new_root_that_is_not_the_leafs_removes_the_leaf(change, key_store, trustpoint_store, authority):
     generate_keys(key_store)
-    trustpoint_store.authenticate(minimal_config())
-    trustpoint_store.enroll(minimal_config())
+    authority.authenticate(minimal_config())
+    authority.enroll(minimal_config())
     if change == "key":
         key_store.generate(KeyType.ED25519, "system-root-key")
     changes = {"subject": {"ca_subject_name": "CN=other"}, "lifetime": {"ca_lifetime": 30}}.get(change, {})
-    root = trustpoint_store.authenticate(minimal_config(**changes))
+    root = authority.authenticate(minimal_config(**changes))
     assert trustpoint_store.certificates(NAME) == [root]
     with pytest.raises(NotEnrolledError):
         trustpoint_store.signer(NAME)
 
 
-def test_a_leaf_ends_with_its_root(key_store, trustpoint_store, clock, tmp_path):
+def test_a_leaf_ends_with_its_root(key_store, trustpoint_store, clock, tmp_path, authority):
     generate_keys(key_store)
-    root = trustpoint_store.authenticate(minimal_config(ca_lifetime=365))
+    root = authority.authenticate(minimal_config(ca_lifetime=365))
     clock.advance(timedelta(days=200))
-    (leaf,) = trustpoint_store.enroll(minimal_config(lifetime=300))
+    (leaf,) = authority.enroll(minimal_config(lifetime=300))
     assert leaf.not_after == root.not_after
     verify_chain(tmp_path, leaf.pem, root.pem, clock.now())
     clock.advance(timedelta(days=165))
     with pytest.raises(RootNotValidError, match="authenticate it again"):
-        trustpoint_store.enroll(minimal_config())
+        authority.enroll(minimal_config())
     assert trustpoint_store.certificates(NAME) == [root, leaf]
 
 
-def test_usage_keys_get_two_certificates(key_store, trustpoint_store, clock, tmp_path):
+def test_usage_keys_get_two_certificates(key_store, trustpoint_store, clock, tmp_path, authority):
     generate_keys(key_store, KeyType.RSA, size=1024, usage=KeyUsage.USAGE)
     config = guide_config()
-    root = trustpoint_store.authenticate(config)
-    signature, encryption = trustpoint_store.enroll(config)
+    root = authority.authenticate(config)
+    signature, encryption = authority.enroll(config)
     assert roles(trustpoint_store.certificates(NAME)) == ["ca", "router-signature", "router-encryption"]
     assert signature.key_usage == ("digitalSignature",)
     assert encryption.key_usage == ("dataEncipherment", "keyAgreement")
@@ -226,22 +229,22 @@ def test_usage_keys_get_two_certificates(key_store, trustpoint_store, clock, tmp
         verify_chain(tmp_path, leaf.pem, root.pem, clock.now())
     assert trustpoint_store.signer(NAME).chain == (signature.der, root.der)
     key_store.generate(KeyType.RSA, "system-enroll-key", size=1024)
-    trustpoint_store.enroll(config)
+    authority.enroll(config)
     assert roles(trustpoint_store.certificates(NAME)) == ["ca", "router"]
 
 
-def test_usage_keys_whose_usages_leave_one_nothing(key_store, trustpoint_store):
+def test_usage_keys_whose_usages_leave_one_nothing(key_store, authority):
     generate_keys(key_store, KeyType.RSA, size=1024, usage=KeyUsage.USAGE)
     config = guide_config(key_usage=frozenset({CertificateUsage.DIGITAL_SIGNATURE}))
-    trustpoint_store.authenticate(config)
-    signature, encryption = trustpoint_store.enroll(config)
+    authority.authenticate(config)
+    signature, encryption = authority.enroll(config)
     assert (signature.key_usage, encryption.key_usage) == (("digitalSignature",), ("keyEncipherment",))
 
 
-def test_clearing_removes_the_certificates_and_not_the_keys(key_store, trustpoint_store, database):
+def test_clearing_removes_the_certificates_and_not_the_keys(key_store, trustpoint_store, database, authority):
     generate_keys(key_store)
-    trustpoint_store.authenticate(minimal_config())
-    trustpoint_store.enroll(minimal_config())
+    authority.authenticate(minimal_config())
+    authority.enroll(minimal_config())
     assert roles(trustpoint_store.clear(NAME)) == ["ca", "router"]
     assert trustpoint_store.certificates(NAME) == []
     assert trustpoint_store.names() == []
@@ -251,9 +254,9 @@ def test_clearing_removes_the_certificates_and_not_the_keys(key_store, trustpoin
         trustpoint_store.signer(NAME)
 
 
-def test_clearing_can_be_a_part_of_a_commit(key_store, trustpoint_store, database):
+def test_clearing_can_be_a_part_of_a_commit(key_store, trustpoint_store, database, authority):
     generate_keys(key_store)
-    root = trustpoint_store.authenticate(minimal_config())
+    root = authority.authenticate(minimal_config())
 
     def fail():
         with database.transaction() as transaction:
@@ -265,10 +268,10 @@ def test_clearing_can_be_a_part_of_a_commit(key_store, trustpoint_store, databas
     assert trustpoint_store.certificates(NAME) == [root]
 
 
-def test_everything_is_still_true_after_a_restart(key_store, trustpoint_store, database, sealer, clock, tmp_path):
+def test_everything_is_still_true_after_a_restart(key_store, database, sealer, clock, tmp_path, authority):
     generate_keys(key_store)
-    root = trustpoint_store.authenticate(minimal_config())
-    (leaf,) = trustpoint_store.enroll(minimal_config())
+    root = authority.authenticate(minimal_config())
+    (leaf,) = authority.enroll(minimal_config())
     database.close()
     again = Database.open(tmp_path / "test.db")
     store = TrustpointStore(again, KeyStore(again, sealer, clock), clock)
@@ -288,10 +291,12 @@ def test_everything_is_still_true_after_a_restart(key_store, trustpoint_store, d
         (KeyType.ED25519, "ed25519", None),
     ],
 )
-def test_openssl_verifies_what_the_leaf_signed(key_type, algorithm, digest, key_store, trustpoint_store, tmp_path):
+def test_openssl_verifies_what_the_leaf_signed(
+    key_type, algorithm, digest, key_store, trustpoint_store, tmp_path, authority
+):
     generate_keys(key_store, key_type, **options(key_type))
-    root = trustpoint_store.authenticate(minimal_config(key_type))
-    (leaf,) = trustpoint_store.enroll(minimal_config(key_type))
+    root = authority.authenticate(minimal_config(key_type))
+    (leaf,) = authority.enroll(minimal_config(key_type))
     signer = trustpoint_store.signer(NAME)
     assert signer.algorithm == algorithm
     assert signer.chain == (leaf.der, root.der)
@@ -307,10 +312,10 @@ def test_openssl_verifies_what_the_leaf_signed(key_type, algorithm, digest, key_
     assert "Verified Successfully" in text
 
 
-def test_a_signer_of_a_zeroized_key_says_so(key_store, trustpoint_store):
+def test_a_signer_of_a_zeroized_key_says_so(key_store, trustpoint_store, authority):
     generate_keys(key_store)
-    trustpoint_store.authenticate(minimal_config())
-    trustpoint_store.enroll(minimal_config())
+    authority.authenticate(minimal_config())
+    authority.enroll(minimal_config())
     key_store.zeroize(KeyType.ED25519)
     with pytest.raises(KeyNotFoundError, match="system-enroll-key"):
         trustpoint_store.signer(NAME)

@@ -19,6 +19,8 @@ from agent.pki.trustpoint_store import TrustpointStore
 from agent.pki.user_key_store import UserKeyStore
 from agent.providers import cisco, integrity, keys, keystore, system, trustpoints
 from agent.providers.services import Services
+from agent.providers.trustpoints.wiring import make_enroller
+from agent.scheduler import Scheduler
 from agent.storage.commit_log import CommitLog, CommitRecord
 from agent.storage.database import Database
 from agent.storage.import_folder import ImportFolder
@@ -50,7 +52,12 @@ class Bench:
         (self.root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdee\n")
         state = StateFolder(folder / "state")
         self.database = Database.open(state.database)
-        key_store = KeyStore(self.database, Sealer.from_state_folder(state), self.clock)
+        sealer = Sealer.from_state_folder(state)
+        key_store = KeyStore(self.database, sealer, self.clock)
+        trustpoint_store = TrustpointStore(self.database, key_store, self.clock)
+        self.scheduler = Scheduler(self.clock)
+        self.scheduler.start()
+        host = RootedHost(self.root, kernel=KernelName("Linux", "box", "6.1.0", "#1 SMP", "x86_64"))
         self.running = empty_root(SCHEMA.root)
         self.limits = []
         self.events = []
@@ -59,15 +66,27 @@ class Bench:
         self.services = Services(
             clock=self.clock,
             bus=bus,
-            host=RootedHost(self.root, kernel=KernelName("Linux", "box", "6.1.0", "#1 SMP", "x86_64")),
+            host=host,
             schema=SCHEMA,
             config=self,
             database=self.database,
             commit_log=CommitLog(self.database),
             key_store=key_store,
-            trustpoint_store=TrustpointStore(self.database, key_store, self.clock),
             user_key_store=UserKeyStore(self.database, key_store, self.clock),
             import_folder=ImportFolder(state.import_folder),
+            trustpoint_store=trustpoint_store,
+            sealer=sealer,
+            enroller=make_enroller(
+                database=self.database,
+                sealer=sealer,
+                key_store=key_store,
+                store=trustpoint_store,
+                scheduler=self.scheduler,
+                clock=self.clock,
+                config=self,
+                host=host,
+                bus=bus,
+            ),
             hash_password=_hash,
             ssh_limit_listeners=[self.limits.append],
         )

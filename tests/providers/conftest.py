@@ -9,4 +9,5 @@ from tests.providers.bench import Bench
 def bench(tmp_path):
     device = Bench(tmp_path)
     yield device
+    device.scheduler.stop()
     device.database.close()

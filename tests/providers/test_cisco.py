@@ -5,7 +5,7 @@ import pytest
 from agent.northbound.errors import ProviderError
 from agent.pki.keys import KeyType
 from agent.yang.errors import DataError
-from tests.providers.test_trustpoints import configuration
+from tests.providers.test_trustpoints import configuration, make_keys
 
 ACT = "/Cisco-IOS-XR-crypto-act:"
 KEYS = "Cisco-IOS-XR-crypto-cepki-new-oper:crypto-cepki"
@@ -121,7 +121,9 @@ def test_a_trustpoint_is_enrolled_and_read_under_ciscos_names(bench):
 
 
 def test_a_failure_under_ciscos_name_shows_in_our_state(bench):
+    make_keys(bench)
     bench.commit(configuration())
+    bench.call("/trustconf-keys:zeroize-key-pair", {"type": "ecdsa-nistp256", "label": "system-root-key"})
 
     with pytest.raises(ProviderError):
         bench.call(ACT + "ca-authenticate", {"server-name": "system-trustpoint"})

@@ -72,12 +72,14 @@ def test_the_guides_example_from_configuration_to_certificates(bench, key_type):
         "name": "system-trustpoint",
         "configured": True,
         "enrollment-state": "not-authenticated",
+        "next-step": "Authenticate the certification authority with authenticate.",
+        "used-by": ["signatures of dossiers and of utility sign"],
     }
 
     root = bench.call(AUTHENTICATE, SYSTEM_TRUSTPOINT)
     assert root["enrollment-state"] == shown(bench)["enrollment-state"] == "authenticated"
     leaf = bench.call(ENROLL, SYSTEM_TRUSTPOINT)
-    assert leaf["enrollment-state"] == shown(bench)["enrollment-state"] == "enrolled"
+    assert leaf["enrollment-state"] == shown(bench)["enrollment-state"] == "granted"
 
     by_role = certificates(bench)
     assert list(by_role) == ["ca", "router"]
@@ -157,7 +159,7 @@ def test_contradictions_that_the_library_knows_name_the_leaf(bench, leaves, app_
 def test_a_digest_is_no_matter_to_ed25519(bench):
     enrolled(bench, "ed25519", **{"message-digest": "trustconf-trustpoints:md5"})
 
-    assert shown(bench)["enrollment-state"] == "enrolled"
+    assert shown(bench)["enrollment-state"] == "granted"
 
 
 def test_address_and_serial_number_are_in_the_subject_as_configured(bench):
@@ -169,6 +171,7 @@ def test_address_and_serial_number_are_in_the_subject_as_configured(bench):
 
 
 def test_a_device_without_a_serial_number_says_what_to_do(bench):
+    make_keys(bench)
     (bench.root / "etc/machine-id").unlink()
     with pytest.raises(ProviderError) as refusal:
         bench.commit(configuration())
@@ -177,7 +180,7 @@ def test_a_device_without_a_serial_number_says_what_to_do(bench):
 
     enrolled(bench, **{"serial-number": False})
 
-    assert shown(bench)["enrollment-state"] == "enrolled"
+    assert shown(bench)["enrollment-state"] == "granted"
 
 
 @pytest.mark.parametrize("path", [AUTHENTICATE, ENROLL])
@@ -189,7 +192,10 @@ def test_a_trustpoint_that_is_not_configured_can_not_get_certificates(bench, pat
 
 
 def test_a_key_that_is_missing_is_told_and_remembered_until_it_works(bench):
+    make_keys(bench)
     bench.commit(configuration())
+    bench.call(ZEROIZE, {"type": "ecdsa-nistp256", "label": "system-root-key"})
+    assert shown(bench)["enrollment-state"] == "key-missing"
 
     with pytest.raises(ProviderError) as refusal:
         bench.call(AUTHENTICATE, SYSTEM_TRUSTPOINT)
@@ -218,7 +224,7 @@ def test_a_trustpoint_that_is_not_complete_may_be_committed_but_not_used(bench):
         bench.call(AUTHENTICATE, SYSTEM_TRUSTPOINT)
 
     bench.commit(configuration(name="other", enrollment=None))
-    with pytest.raises(ProviderError, match="set enrollment/url to self"):
+    with pytest.raises(ProviderError, match="set enrollment/url"):
         bench.call(AUTHENTICATE, {"trustpoint": "other"})
 
 
@@ -265,15 +271,37 @@ def test_the_status_follows_the_clock(bench):
     assert certificates(bench)["ca"]["status"] == "available"
 
 
-def test_certificates_outlive_their_trustpoint_until_they_are_cleared(bench):
+def test_with_a_trustpoint_its_certificates_go_and_who_used_them_is_told(bench):
     enrolled(bench)
 
     bench.commit({})
 
-    assert (shown(bench)["configured"], shown(bench)["enrollment-state"]) == (False, "enrolled")
-    assert bench.call(CLEAR, SYSTEM_TRUSTPOINT) == {"cleared": 2}
     assert "trustconf-trustpoints:trustpoints" not in bench.state()
+    last = bench.told("/trustconf-trustpoints:enrollment-status-changed")[-1]
+    assert last == {
+        "trustpoint": "system-trustpoint",
+        "previous-enrollment-state": "granted",
+        "enrollment-state": "unconfigured",
+        "used-by": ["signatures of dossiers and of utility sign"],
+    }
     assert bench.call(CLEAR, SYSTEM_TRUSTPOINT) == {"cleared": 0}
+    bench.commit(configuration())
+    assert shown(bench)["enrollment-state"] == "not-authenticated"
+
+
+def test_a_key_pair_that_does_not_exist_is_refused_unless_the_same_commit_makes_it(bench):
+    config = configuration("rsa")
+    with pytest.raises(ProviderError) as refusal:
+        bench.commit(config)
+    assert (refusal.value.tag, refusal.value.app_tag) == ("invalid-value", "key-not-found")
+    assert refusal.value.path.endswith("[name='system-trustpoint']/keypair")
+    assert "generate-key-pair" in refusal.value.message
+
+    keys = {"rsa-key": [{"label": "leaf", "size": 1024}, {"label": "root", "size": 1024}]}
+    [trustpoint] = config["trustconf-trustpoints:trustpoints"]["trustpoint"]
+    trustpoint["keypair"]["label"], trustpoint["ca-keypair"]["label"] = "leaf", "root"
+    bench.commit({**config, "trustconf-keys:keys": keys})
+    assert bench.call(AUTHENTICATE, SYSTEM_TRUSTPOINT)["enrollment-state"] == "authenticated"
 
 
 def test_everything_that_happens_is_told(bench):
@@ -286,8 +314,8 @@ def test_everything_that_happens_is_told(bench):
     ]
     assert states == [
         ("not-authenticated", "authenticated"),
-        ("authenticated", "enrolled"),
-        ("enrolled", "not-authenticated"),
+        ("authenticated", "granted"),
+        ("granted", "not-authenticated"),
     ]
     installed = bench.told("/trustconf-trustpoints:certificate-installed")
     assert [told["role"] for told in installed] == ["ca", "router"]
@@ -310,8 +338,8 @@ def test_everything_that_happens_is_told(bench):
 )
 def test_only_what_a_filter_can_match_is_looked_up(bench, query, names):
     make_keys(bench)
-    bench.commit(configuration(name="left"))
-    bench.call(AUTHENTICATE, {"trustpoint": "left"})
-    bench.commit(configuration(name="other"))
+    both = configuration(name="left")
+    both["trustconf-trustpoints:trustpoints"]["trustpoint"].append({"name": "other"})
+    bench.commit(both)
 
     assert sorted(record["name"] for record in TrustpointState(bench.services).trustpoints(query)) == names

@@ -14,6 +14,7 @@ import paramiko
 import pytest
 
 from agent.clock import SystemClock
+from agent.deadlines import Deadlines
 from agent.transport import control_socket
 from agent.transport.control_client import (
     AgentUnreachableError,
@@ -23,7 +24,6 @@ from agent.transport.control_client import (
     run_command,
 )
 from agent.transport.control_socket import ControlSocket
-from agent.transport.deadlines import Deadlines
 from agent.transport.streams import ChannelStream
 from tests.transport.rig import EOM, HELLO, EchoCore, EchoShell, eventually, read_message
 

@@ -168,8 +168,8 @@ def test_the_start_up_check_misses_providers_that_are_not_registered(schema):
 
 TRUSTPOINT = """<config><trustpoints xmlns="urn:trustconf:yang:trustconf-trustpoints"
  xmlns:k="urn:trustconf:yang:trustconf-keys"><trustpoint><name>system-trustpoint</name>
- <enrollment><url>self</url></enrollment>
- <keypair><type>k:rsa</type><label>system-enroll-key</label></keypair>{}</trustpoint></trustpoints></config>"""
+ <enrollment><url>{url}</url></enrollment>
+ <keypair><type>k:rsa</type><label>system-enroll-key</label></keypair>{leaves}</trustpoint></trustpoints></config>"""
 ROOT_KEY = "<ca-keypair><type>k:rsa</type><label>system-root-key</label></ca-keypair>"
 
 
@@ -188,11 +188,34 @@ ROOT_KEY = "<ca-keypair><type>k:rsa</type><label>system-root-key</label></ca-key
         (f"{ROOT_KEY}<lifetime><certificate>365</certificate></lifetime>", "expire before its root"),
         (f"{ROOT_KEY}<lifetime><certificate>29</certificate></lifetime>", "29"),
         (f"{ROOT_KEY}<key-usage><ca-certificate>crlsign</ca-certificate></key-usage>", "keycertsign"),
-        (f"{ROOT_KEY}<enrollment><url>http://ca</url></enrollment>", "url"),
     ],
 )
 def test_libyang_reads_the_rules_of_a_trustpoint_as_they_are_meant(schema, tmp_path, leaves, complaint):
-    complaints = Oracle(tmp_path, schema).complaints(etree.fromstring(TRUSTPOINT.format(leaves)))
+    judge(schema, tmp_path, "self", leaves, complaint)
+
+
+@pytest.mark.parametrize(
+    ("url", "leaves", "complaint"),
+    [
+        ("http://ca.example.com/scep", "", None),
+        ("https://ca.example.com/.well-known/est", "<auto-enroll>30</auto-enroll>", None),
+        ("terminal", "<query-url>ldap://my-ldap.domain.com</query-url>", None),
+        ("ftp://ca.example.com", "", "enrollment url is"),
+        ("http://ca.example.com/scep", ROOT_KEY, "remove ca-keypair"),
+        ("terminal", "<subject-name-ca-certificate>CN=a</subject-name-ca-certificate>", "remove ca-keypair"),
+        ("terminal", "<auto-enroll>30</auto-enroll>", "remove auto-enroll"),
+        ("http://ca.example.com/scep", "<auto-enroll>100</auto-enroll>", "100"),
+        ("http://ca.example.com/scep", "<renewal-message-type>other</renewal-message-type>", "other"),
+        ("http://ca.example.com/scep", "<query-url>http://x</query-url>", "query url begins"),
+    ],
+)
+def test_libyang_reads_the_rules_of_other_enrollments_as_they_are_meant(schema, tmp_path, url, leaves, complaint):
+    judge(schema, tmp_path, url, leaves, complaint)
+
+
+def judge(schema, tmp_path, url, leaves, complaint):
+    document = etree.fromstring(TRUSTPOINT.format(url=url, leaves=leaves))
+    complaints = Oracle(tmp_path, schema).complaints(document)
 
     if complaint is None:
         assert complaints == []

@@ -1,74 +1,134 @@
-"""Authenticating, enrolling and clearing trustpoints, for every rpc that does it under whatever name.
+"""What trustpoints can be told to do, for every rpc that does it under whatever name.
 
-Each tells of what it has changed on the event bus, after that is durable. The last failure of a trustpoint is kept in
-memory, to be shown in operational data until it succeeds or is cleared.
+What asks a server is begun here and goes on by itself; the caller waits for it no longer than PATIENCE, and is told
+how far it has come. Why an operation failed is kept, to be shown in operational data until one succeeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Final
 
 from agent.northbound.contract import Record
 from agent.northbound.errors import ProviderError
-from agent.pki.certificates import CertificateView
-from agent.pki.trustpoint import TrustpointConfig
+from agent.pki.certificate_texts import read_pasted_certificates
+from agent.pki.fingerprints import Fingerprint
+from agent.pki.pkcs12 import read_pkcs12
+from agent.pki.trustpoint import EnrollmentMethod, TrustpointConfig
 from agent.providers.pki_errors import PKI_REFUSALS
 from agent.providers.refusals import refusing
 from agent.providers.services import Services
-from agent.providers.trustpoints.events import certificate_installed, status_changed
-from agent.providers.trustpoints.model import configured_trustpoint, trustpoint_config
-from agent.providers.trustpoints.vocabulary import enrollment_state
+from agent.providers.trustpoints.model import trustpoint_config
+from agent.providers.trustpoints.sources import configured_trustpoint
 
-#: Does one step and returns the certificates that it got.
-Step = Callable[[TrustpointConfig], Sequence[CertificateView]]
+#: Seconds that an rpc waits for a server.
+PATIENCE: Final = 5.0
 
 
 class TrustpointOperations:
-    """The operations on all trustpoints. Any thread may call them; the store serializes what must be."""
+    """The operations on all trustpoints. Any thread may call them. `leaf` is the input leaf that has the name.
+
+    All raise ProviderError.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._store = services.trustpoint_store
-        self._errors = services.enrollment_errors
+        self._enroller = services.enroller
 
-    def state(self, name: str) -> str:
-        """The trustpoint's enrollment-state."""
-        return enrollment_state(self._store.certificates(name))
+    def authenticate(self, name: str, leaf: str, fingerprint: str | None = None, pasted: str | None = None) -> None:
+        """Get the CA certificates; trust them, or offer them."""
+        fetching = None
+        with self._operation(name, leaf) as config:
+            expected = None if fingerprint is None else Fingerprint.parse(fingerprint)
+            authenticating = self._enroller.authenticating
+            if pasted is not None or config.method is EnrollmentMethod.TERMINAL:
+                certificates = () if pasted is None else read_pasted_certificates(pasted)
+                authenticating.paste(config, certificates, expected)
+            elif config.method is EnrollmentMethod.SELF:
+                authenticating.make_root(config)
+            else:
+                fetching = authenticating.fetch(config, expected)
+        _wait_for(fetching)
 
-    def authenticate(self, name: str, leaf: str) -> Sequence[CertificateView]:
-        """Get the CA certificate. `leaf` is the input leaf that has the name. Raises ProviderError."""
-        return self._advance(name, leaf, lambda config: [self._store.authenticate(config)])
+    def accept(self, name: str, leaf: str, fingerprint: str) -> None:
+        """Trust the CA certificates that were offered."""
+        with self._operation(name, leaf):
+            self._enroller.authenticating.accept(name, Fingerprint.parse(fingerprint))
 
-    def enroll(self, name: str, leaf: str) -> Sequence[CertificateView]:
-        """Get the device's certificates. Raises ProviderError."""
-        return self._advance(name, leaf, self._store.enroll)
+    def enroll(self, name: str, leaf: str, challenge: str = "", *, regenerate: bool = False) -> None:
+        """Get the device's certificates, or begin to."""
+        first_turn = None
+        with self._operation(name, leaf) as config:
+            enrolling = self._enroller.enrolling
+            if config.method is EnrollmentMethod.SELF:
+                enrolling.make_leaf(config, regenerate=regenerate)
+            else:
+                first_turn = enrolling.request(config, challenge, regenerate=regenerate)
+        _wait_for(first_turn)
+
+    def cancel(self, name: str, leaf: str) -> None:
+        """End the enrollment that is under way."""
+        self._record(name, leaf)
+        with refusing(PKI_REFUSALS):
+            self._enroller.enrolling.cancel(name)
+
+    def import_certificate(self, name: str, leaf: str, pasted: str) -> None:
+        """Import a certificate for a request."""
+        with self._operation(name, leaf) as config:
+            self._enroller.importing.certificate(config, read_pasted_certificates(pasted))
+
+    def import_pkcs12(self, name: str, leaf: str, pkcs12: bytes, password: str) -> None:
+        """Import a key pair with its certificate and the chain."""
+        with self._operation(name, leaf) as config:
+            self._enroller.importing.pkcs12(config, read_pkcs12(pkcs12, password))
+
+    def export_pkcs12(self, name: str, leaf: str, password: str) -> bytes:
+        """Export them."""
+        with self._reading(name, leaf) as config:
+            return self._enroller.importing.export(config, password)
+
+    def restore(self, name: str, leaf: str) -> None:
+        """Go back to the previous certificates."""
+        with self._operation(name, leaf) as config:
+            self._enroller.importing.restore(config)
 
     def clear(self, name: str) -> int:
-        """Remove the certificates of a trustpoint, configured or not; how many there were. Raises ProviderError."""
-        before = self.state(name)
+        """Remove the certificates of a trustpoint, configured or not; how many there were."""
         with refusing(PKI_REFUSALS):
-            removed = self._store.clear(name)
-        self._errors.pop(name, None)
-        self._tell_state(name, before)
-        return len(removed)
+            return len(self._enroller.importing.clear(name))
 
-    def _advance(self, name: str, leaf: str, step: Step) -> Sequence[CertificateView]:
-        record = self._configured(name, leaf)
-        before = self.state(name)
+    @contextmanager
+    def querying(self, name: str, leaf: str) -> Iterator[TrustpointConfig]:
+        """For what only asks: the trustpoint's configuration; what the library raises becomes a ProviderError."""
+        with self._reading(name, leaf) as config:
+            yield config
+
+    @contextmanager
+    def _operation(self, name: str, leaf: str) -> Iterator[TrustpointConfig]:
+        """The same, and the failure is kept."""
+        record = self._record(name, leaf)
         try:
-            config = trustpoint_config(record, self._services.config, self._services.host, None)
-            with refusing(PKI_REFUSALS):
-                certificates = step(config)
+            config = self._config(record)
+            with refusing(PKI_REFUSALS, _LEAVES):
+                yield config
         except ProviderError as error:
-            self._errors[name] = error.message
+            with refusing(PKI_REFUSALS):
+                self._enroller.authenticating.note_failure(name, error.message)
             raise
-        self._errors.pop(name, None)
-        for certificate in certificates:
-            self._services.bus.publish(certificate_installed(self._services.clock.now(), name, certificate))
-        self._tell_state(name, before)
-        return certificates
 
-    def _configured(self, name: str, leaf: str) -> Record:
+    @contextmanager
+    def _reading(self, name: str, leaf: str) -> Iterator[TrustpointConfig]:
+        config = self._config(self._record(name, leaf))
+        with refusing(PKI_REFUSALS, _LEAVES):
+            yield config
+
+    def _config(self, record: Record) -> TrustpointConfig:
+        services = self._services
+        return trustpoint_config(record, services.config, services.host, services.sealer, None)
+
+    def _record(self, name: str, leaf: str) -> Record:
         record = configured_trustpoint(self._services.config, name)
         if record is not None:
             return record
@@ -79,7 +139,24 @@ class TrustpointOperations:
             app_tag="trustpoint-not-configured",
         )
 
-    def _tell_state(self, name: str, before: str) -> None:
-        after = self.state(name)
-        if after != before:
-            self._services.bus.publish(status_changed(self._services.clock.now(), name, before, after))
+
+#: The table's words for parts of a request -> input leaves of our rpcs.
+_LEAVES: Final = {
+    "fingerprint": "fingerprint",
+    "certificates": "certificate",
+    "challenge": "challenge-password",
+    "pkcs12": "pkcs12",
+    "password": "password",
+}
+
+
+def _wait_for(work: Future[None] | None) -> None:
+    """Until it is done, or the caller has waited long enough. Whoever does the work keeps why it failed."""
+    if work is None:
+        return
+    with refusing(PKI_REFUSALS, _LEAVES):
+        try:
+            work.result(PATIENCE)
+        except TimeoutError:
+            if work.done():
+                raise

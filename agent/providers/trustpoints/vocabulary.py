@@ -1,22 +1,32 @@
-"""Certificates in the words of trustconf-trustpoints."""
+"""Certificates and enrollments in the words of trustconf-trustpoints."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.clock import yang_date_and_time
 from agent.northbound.contract import Record
 from agent.pki.certificates import CertificateRole, CertificateView
+from agent.pki.enrollment.records import CertificateRequest, Enrollment
+from agent.pki.trustpoint import EnrollmentMethod
+from agent.providers.trustpoints.model import SYSTEM_TRUSTPOINT
+
+#: Trustpoint -> the services of the device that use it.
+_SERVICES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {SYSTEM_TRUSTPOINT: ("signatures of dossiers and of utility sign",)}
+)
 
 
-def enrollment_state(certificates: Iterable[CertificateView]) -> str:
-    """How far a trustpoint with these certificates has come."""
-    roles = {certificate.role for certificate in certificates}
-    if CertificateRole.CA not in roles:
-        return "not-authenticated"
-    return "authenticated" if roles == {CertificateRole.CA} else "enrolled"
+def services_using(trustpoint: str) -> tuple[str, ...]:
+    """The services that use the trustpoint's certificates."""
+    return _SERVICES.get(trustpoint, ())
 
 
 def certificate_facts(certificate: CertificateView) -> Record:
@@ -48,8 +58,46 @@ def certificate_entries(certificates: Iterable[CertificateView]) -> Iterator[tup
         )
 
 
+def offered_entries(certificates: Iterable[CertificateView]) -> Iterator[Record]:
+    """The chain among certificates as list entries: position, facts."""
+    chain = (certificate for certificate in certificates if certificate.role is CertificateRole.CA)
+    for position, certificate in enumerate(chain):
+        yield {"position": position, **certificate_facts(certificate)}
+
+
 def certificate_status(certificate: CertificateView, now: datetime) -> str:
     """Whether the certificate can be used at `now`."""
     if now < certificate.not_before:
         return "not-yet-valid"
     return "expired" if now > certificate.not_after else "available"
+
+
+def request_facts(enrollment: Enrollment, granted: Collection[CertificateRole], attempts_allowed: int | None) -> Record:
+    """grouping request-facts. `granted`: the roles whose certificates are there already."""
+    by_hand = enrollment.method is EnrollmentMethod.TERMINAL
+    record: Record = {
+        "method": enrollment.method.value,
+        "started": yang_date_and_time(enrollment.started),
+        "certificate-request": [
+            _certificate_request(request, request.role in granted, by_hand=by_hand) for request in enrollment.requests
+        ],
+    }
+    if attempts_allowed is not None:
+        record |= {"attempts": enrollment.attempts, "attempts-allowed": attempts_allowed}
+    if enrollment.next_attempt is not None:
+        record["next-attempt"] = yang_date_and_time(enrollment.next_attempt)
+    return record
+
+
+def _certificate_request(request: CertificateRequest, granted: bool, *, by_hand: bool) -> Record:
+    record: Record = {
+        "role": request.role.value,
+        "granted": granted,
+        "md5-fingerprint": request.md5,
+        "sha256-fingerprint": request.sha256,
+    }
+    if request.signer is not None:
+        record["transaction-id"] = request.transaction_id
+    if by_hand:
+        record["pem"] = x509.load_der_x509_csr(request.request).public_bytes(Encoding.PEM).decode()
+    return record

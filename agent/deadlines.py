@@ -45,8 +45,9 @@ class Deadline:
 class Deadlines:
     """All pending time limits, in order of their time."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, name: str = "deadlines") -> None:
         self._clock = clock
+        self._name = name
         self._changed = threading.Condition()
         self._heap: list[tuple[float, int, Deadline]] = []
         self._numbers = itertools.count()
@@ -75,7 +76,8 @@ class Deadlines:
             deadline.run()
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="transport-deadlines", daemon=True)
+        self._clock.on_jump(self._look_again)
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -86,6 +88,10 @@ class Deadlines:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
+
+    def _look_again(self) -> None:
+        with self._changed:
+            self._changed.notify()
 
     def _run(self) -> None:
         while True:

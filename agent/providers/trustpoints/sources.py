@@ -1,0 +1,45 @@
+"""Where trustpoints are configured: the trees that have them, each as records of trustconf-trustpoints' list.
+
+A name stands in one tree only (config.py sees to that), so that nobody has to ask which of them counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from agent.northbound.contract import ConfigView, Record
+
+TRUSTPOINTS: Final = "/trustconf-trustpoints:trustpoints/trustpoint"
+
+#: What a name can be (typedef trustpoint-name); it can stand in an instance path as it is.
+_NAME: Final = re.compile(r"[A-Za-z0-9_.:,@#%$+=|;-]{1,128}")
+
+
+def configured_trustpoints(config: ConfigView) -> Iterator[Record]:
+    """All trustpoints, with their defaults."""
+    for trustpoints, _ in _TREES:
+        yield from trustpoints(config)
+
+
+def configured_trustpoint(config: ConfigView, name: str) -> Record | None:
+    """The trustpoint of that name with its defaults, or None. `name` may be anything."""
+    if not _NAME.fullmatch(name):
+        return None
+    return next((record for _, trustpoint in _TREES if (record := trustpoint(config, name)) is not None), None)
+
+
+def _own(config: ConfigView) -> Iterator[Record]:
+    yield from config.get(TRUSTPOINTS) or ()
+
+
+def _own_named(config: ConfigView, name: str) -> Record | None:
+    record: Record | None = config.get(f"{TRUSTPOINTS}[name='{name}']")
+    return record
+
+
+_Trustpoints = Callable[[ConfigView], Iterator[Record]]
+_Trustpoint = Callable[[ConfigView, str], Record | None]
+#: Each tree's functions for all of its trustpoints, and for the one of a name.
+_TREES: Final[tuple[tuple[_Trustpoints, _Trustpoint], ...]] = ((_own, _own_named),)
