@@ -30,6 +30,16 @@ def m(manager):
     edit(manager, f'<trustpoints xmlns="{TCT}" nc:operation="remove"/>', "running")
 
 
+def generate_keys(m):
+    """The key pairs that a trustpoint with CA_KEYPAIR has."""
+    for key_type, label in (("ed25519", "system-root-key"), ("rsa", "the_default")):
+        m.dispatch(
+            etree.fromstring(
+                f'<generate-key-pair xmlns="{TCK}"><type>{key_type}</type><label>{label}</label></generate-key-pair>'
+            )
+        )
+
+
 def config(content):
     return f'<config xmlns="{NC}" xmlns:nc="{NC}">{content}</config>'
 
@@ -228,6 +238,9 @@ class TestWholeDatastores:
 
     def test_commit_makes_running_what_the_candidate_is(self, m):
         edit(m, trustpoint(f"<enrollment><url>self</url></enrollment>{CA_KEYPAIR}"))
+        error = refused(m.validate, "candidate")
+        assert (error.tag, error.app_tag) == ("invalid-value", "key-not-found"), "they are generated first"
+        generate_keys(m)
         m.validate("candidate")
         assert leaves(m, "running") is None
         m.commit()
