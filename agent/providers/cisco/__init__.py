@@ -15,7 +15,7 @@ from agent.providers.trustpoints.operations import TrustpointOperations
 
 def register(registry: Registry, services: Services) -> None:
     on_keys = key_rpcs(services.key_store)
-    on_trustpoints = trustpoint_rpcs(TrustpointOperations(services))
+    on_trustpoints = trustpoint_rpcs(TrustpointOperations(services), services.import_folder)
     for functions, target in ((on_keys, KEY_LEAF), (on_trustpoints, TRUSTPOINT_LEAF)):
         for name, function in functions.items():
             call = audited(services, name, function, target=target)

@@ -1,4 +1,7 @@
-"""Cisco-IOS-XR-crypto-cepki-oper: the certificates of trustpoints. There is one place a role."""
+"""Cisco-IOS-XR-crypto-cepki-oper: the certificates of trustpoints.
+
+There is one place a role: of a chain it has the issuing certification authority. A registration authority has none.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,13 @@ class CertificateState:
     def trustpoints(self, query: StateQuery) -> Iterator[Record]:
         pinned = query.keys.get("name")
         for name in self._store.names() if pinned is None else (pinned,):
-            certificates = self._store.certificates(name) if is_cisco_name(name) else []
-            if certificates:
-                containers = {_CONTAINERS[certificate.role]: _certificate(certificate) for certificate in certificates}
+            containers: Record = {}
+            for certificate in self._store.certificates(name) if is_cisco_name(name) else ():
+                container = _CONTAINERS.get(certificate.role)
+                # The one that is nearest to the device comes first.
+                if container is not None and container not in containers:
+                    containers[container] = _certificate(certificate)
+            if containers:
                 yield {"name": name, **containers}
 
 

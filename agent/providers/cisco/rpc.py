@@ -7,10 +7,15 @@ from types import MappingProxyType
 from typing import Final
 
 from agent.northbound.contract import Record, RpcContext, RpcFunction
+from agent.northbound.errors import ProviderError
+from agent.pki.certificate_texts import PASTED_MAX_BYTES
 from agent.pki.key_store import KeyStore
 from agent.pki.keys import KeyType, KeyUsage
 from agent.providers.keys.operations import generate, zeroize
+from agent.providers.pki_errors import PKI_REFUSALS
+from agent.providers.refusals import refusing
 from agent.providers.trustpoints.operations import TrustpointOperations
+from agent.storage.import_folder import ImportFolder
 
 MODULE: Final = "Cisco-IOS-XR-crypto-act"
 
@@ -18,6 +23,27 @@ KEY_LEAF: Final = "key-label"
 TRUSTPOINT_LEAF: Final = "server-name"
 _SIZE_LEAF: Final = "key-modulus"
 _LEAVES: Final = MappingProxyType({"label": KEY_LEAF, "size": _SIZE_LEAF})
+
+_FILE_LEAF: Final = "file-path"
+_FILE_LEAVES: Final = MappingProxyType({"file": _FILE_LEAF})
+#: Input leaf of ours that is at fault -> the one of these rpcs.
+_TRUSTPOINT_LEAVES: Final = MappingProxyType(
+    {TRUSTPOINT_LEAF: TRUSTPOINT_LEAF, _FILE_LEAF: _FILE_LEAF, "certificate": _FILE_LEAF}
+)
+#: What the originals ask for in a dialogue, by the refusal that it is missing -> where it is given.
+_INSTEAD: Final = MappingProxyType(
+    {
+        "certificate-missing": (
+            "Give it to the rpcs authenticate and import-certificate of trustconf-trustpoints; or put it into a file in"
+            " the folder 'import' of the agent's state folder, and name the file as file-path.",
+        ),
+        "challenge-password-missing": ("Only the rpc enroll of trustconf-trustpoints has an input for it.",),
+        "not-authenticated": (
+            "If certificates of the certification authority wait to be accepted, give the fingerprint of one of them"
+            " to the rpc accept-ca of trustconf-trustpoints.",
+        ),
+    }
+)
 
 #: key-modulus of the ECDSA rpcs -> key type.
 _CURVES: Final = MappingProxyType(
@@ -70,19 +96,57 @@ def key_rpcs(key_store: KeyStore) -> dict[str, RpcFunction]:
     return {**generating, **zeroizing}
 
 
-def trustpoint_rpcs(operations: TrustpointOperations) -> dict[str, RpcFunction]:
-    """Name -> function, for the rpcs on trustpoints."""
+def trustpoint_rpcs(operations: TrustpointOperations, folder: ImportFolder) -> dict[str, RpcFunction]:
+    """Name -> function, for the rpcs on trustpoints. Certificates are read from files in `folder`."""
 
     def authenticate(request: Record, context: RpcContext) -> None:
-        operations.authenticate(request[TRUSTPOINT_LEAF], TRUSTPOINT_LEAF)
+        operations.authenticate(request[TRUSTPOINT_LEAF], TRUSTPOINT_LEAF, pasted=_file(request, folder))
 
     def enroll(request: Record, context: RpcContext) -> None:
         operations.enroll(request[TRUSTPOINT_LEAF], TRUSTPOINT_LEAF)
 
+    def cancel(request: Record, context: RpcContext) -> None:
+        operations.cancel(request[TRUSTPOINT_LEAF], TRUSTPOINT_LEAF)
+
+    def import_certificate(request: Record, context: RpcContext) -> None:
+        certificate = _file(request, folder)
+        if certificate is None:
+            raise ProviderError("missing-element", "This rpc needs a certificate.", app_tag="certificate-missing")
+        operations.import_certificate(request[TRUSTPOINT_LEAF], TRUSTPOINT_LEAF, certificate)
+
     def clear(request: Record, context: RpcContext) -> None:
         operations.clear(request[TRUSTPOINT_LEAF])
 
-    return {"ca-authenticate": authenticate, "ca-enroll": enroll, "ca-clear-certificates": clear}
+    return {
+        "ca-authenticate": _explaining(authenticate),
+        "ca-enroll": _explaining(enroll),
+        "ca-cancel-enroll": cancel,
+        "ca-import-certificate": _explaining(import_certificate),
+        "ca-clear-certificates": clear,
+    }
+
+
+def _file(request: Record, folder: ImportFolder) -> bytes | None:
+    """What the file that the request names holds; None if it names none. Raises ProviderError."""
+    name = request.get(_FILE_LEAF)
+    if name is None:
+        return None
+    with refusing(PKI_REFUSALS, _FILE_LEAVES):
+        return folder.read(name, PASTED_MAX_BYTES)
+
+
+def _explaining(function: RpcFunction) -> RpcFunction:
+    """`function`, whose refusals name leaves of these rpcs, and where to give what these rpcs have no input for."""
+
+    def call(request: Record, context: RpcContext) -> Record | None:
+        try:
+            return function(request, context)
+        except ProviderError as error:
+            message = " ".join((error.message, *_INSTEAD.get(error.app_tag or "", ())))
+            path = _TRUSTPOINT_LEAVES.get(error.path or "")
+            raise ProviderError(error.tag, message, path=path, app_tag=error.app_tag) from error
+
+    return call
 
 
 def _generating(key_store: KeyStore, kind: _KeyKind) -> RpcFunction:

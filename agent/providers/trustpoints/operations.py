@@ -37,7 +37,9 @@ class TrustpointOperations:
         self._services = services
         self._enroller = services.enroller
 
-    def authenticate(self, name: str, leaf: str, fingerprint: str | None = None, pasted: str | None = None) -> None:
+    def authenticate(
+        self, name: str, leaf: str, fingerprint: str | None = None, pasted: str | bytes | None = None
+    ) -> None:
         """Get the CA certificates; trust them, or offer them."""
         fetching = None
         with self._operation(name, leaf) as config:
@@ -74,7 +76,7 @@ class TrustpointOperations:
         with refusing(PKI_REFUSALS):
             self._enroller.enrolling.cancel(name)
 
-    def import_certificate(self, name: str, leaf: str, pasted: str) -> None:
+    def import_certificate(self, name: str, leaf: str, pasted: str | bytes) -> None:
         """Import a certificate for a request."""
         with self._operation(name, leaf) as config:
             self._enroller.importing.certificate(config, read_pasted_certificates(pasted))
