@@ -118,6 +118,12 @@ def test_interface_compatible_modules_keep_their_identity(schema, name, namespac
         "/Cisco-IOS-XR-crypto-cepki-oper:crypto-certificate-authority/trustpoints/trustpoint"
         "/certificate-authority-certificate/certificate-data",
         "/Cisco-IOS-XR-linux-os-reboot-history-oper:reboot-history/node/reboot-history/cause-code",
+        "/Cisco-IOS-XR-crypto-act:ca-import-certificate/input/file-path",
+        "/Cisco-IOS-XR-crypto-act:ca-cancel-enroll/input/server-name",
+        "/Cisco-IOS-XR-um-crypto-cfg:crypto/ca/trustpoint/system-trustpoint/enrollment/self",
+        "/Cisco-IOS-XR-um-crypto-cfg:crypto/ca/trustpoint/system-trustpoint/key-usage/ca-certificate/keycertsign",
+        "/Cisco-IOS-XR-um-crypto-cfg:crypto/ca/trustpoint/trustpoints/trustpoint/sftp-password/password",
+        "/Cisco-IOS-XR-um-crypto-cfg:crypto/ca/trustpoint/trustpoints/trustpoint/enrollment/retry/period",
         "/Cisco-IOS-XR-um-crypto-cfg:crypto/key/generate/rsa/label/key-module-size",
         "/Cisco-IOS-XR-um-crypto-cfg:crypto/key/generate/dsa/number-of-bits",
         "/Cisco-IOS-XR-um-crypto-cfg:crypto/key/generate/ecdsa/nistp521",

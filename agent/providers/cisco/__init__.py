@@ -7,10 +7,15 @@ from agent.providers.auditing import audited
 from agent.providers.cisco import certificates, reboots
 from agent.providers.cisco.public_keys import KEY_LISTS, PublicKeyState
 from agent.providers.cisco.rpc import KEY_LEAF, MODULE, TRUSTPOINT_LEAF, key_rpcs, trustpoint_rpcs
+from agent.providers.cisco.trustpoints import UmTrustpointHandler
 from agent.providers.cisco.user_keys import user_key_rpcs
 from agent.providers.keys.user_keys import UserKeyOperations
+from agent.providers.secrets import sealing_rewriter
 from agent.providers.services import Services
+from agent.providers.trustpoints.config import TrustpointHandler
 from agent.providers.trustpoints.operations import TrustpointOperations
+from agent.providers.um_crypto.passwords import proprietary_password_rewriter
+from agent.providers.um_crypto.records import PASSWORDS, SYSTEM_TRUSTPOINT, TRUSTPOINTS
 
 
 def register(registry: Registry, services: Services) -> None:
@@ -22,6 +27,11 @@ def register(registry: Registry, services: Services) -> None:
             registry.rpc(f"/{MODULE}:{name}", call)
     for name, function in user_key_rpcs(UserKeyOperations(services), services.import_folder).items():
         registry.rpc(f"/{MODULE}:{name}", function)
+    handler = UmTrustpointHandler(TrustpointHandler(services))
+    for path in (SYSTEM_TRUSTPOINT, TRUSTPOINTS):
+        registry.config(path, handler)
+    for path in PASSWORDS:
+        registry.rewrite(path, proprietary_password_rewriter(sealing_rewriter(services.sealer)))
     registry.state(certificates.TRUSTPOINTS, certificates.CertificateState(services.trustpoint_store).trustpoints)
     for key_list in KEY_LISTS:
         registry.state(key_list.path, PublicKeyState(services.key_store, key_list).keys)

@@ -16,6 +16,7 @@ from agent.providers.keys.configured import configured_keys
 from agent.providers.services import Services
 from agent.providers.trustpoints.events import status_changed
 from agent.providers.trustpoints.model import is_complete, trustpoint_config
+from agent.providers.trustpoints.sources import configured_trustpoint, require_one_tree
 from agent.providers.trustpoints.vocabulary import services_using
 from agent.storage.database import Transaction
 
@@ -36,13 +37,14 @@ class TrustpointHandler(NoConfigHandler):
     def prepare(self, changes: list[Change], view: ConfigView, transaction: Transaction) -> None:
         for change in changes:
             if change.after is None:
-                self.remove(change.keys["name"], transaction)
+                self.remove_if_gone(change.keys["name"], view, transaction)
 
     def check(self, record: Record, view: ConfigView, leaves_below: str | None) -> None:
         """Refuse what can't be. `leaves_below`: the instance path below which the leaves of model.LEAVES are.
 
         Raises ProviderError.
         """
+        require_one_tree(view, record["name"], leaves_below)
         if not is_complete(record):
             return
         services = self._services
@@ -56,6 +58,11 @@ class TrustpointHandler(NoConfigHandler):
                     path=None if leaves_below is None else f"{leaves_below}/{leaf}",
                     app_tag="key-not-found",
                 )
+
+    def remove_if_gone(self, name: str, view: ConfigView, transaction: Transaction) -> None:
+        """What follows from a trustpoint having gone from one tree, unless it went to another one."""
+        if configured_trustpoint(view, name) is None:
+            self.remove(name, transaction)
 
     def remove(self, name: str, transaction: Transaction) -> None:
         """Remove what belongs to a trustpoint that goes, and say who still uses it."""
