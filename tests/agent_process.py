@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from ncclient import manager
@@ -21,25 +24,24 @@ ADMIN = "admin"
 
 
 class AgentProcess:
-    """`trustconf serve` as a child process."""
+    """`trustconf serve` as a child process. `on_a_clock`: one whose time `advance` moves; it takes no options."""
 
-    def __init__(self, state: Path, *options: str) -> None:
+    def __init__(self, state: Path, *options: str, on_a_clock: bool = False) -> None:
         self.state = state
         self.options = options
+        # A Unix socket's path must be short.
+        self._clock = Path(tempfile.mkdtemp(prefix="clock")) / "socket" if on_a_clock else None
         self.process: subprocess.Popen[bytes] | None = None
         self.output = ""
 
     def start(self) -> AgentProcess:
         (self.state / "port").unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [
-                sys.executable, "-m", "agent.cli", "serve",
-                "--state-dir", str(self.state), "--listen", "127.0.0.1:0", *self.options,
-            ],
+            self._command(),
             stdout=subprocess.PIPE,
             stderr=(self.state.parent / f"{self.state.name}.log").open("a"),
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
+        )
         self.output = ""
         deadline = time.monotonic() + START_LIMIT
         assert self.process.stdout is not None
@@ -52,6 +54,22 @@ class AgentProcess:
             if select.select([self.process.stdout], [], [], 0.5)[0]:
                 self.output += os.read(self.process.stdout.fileno(), 65536).decode()
         return self
+
+    def _command(self) -> list[str]:
+        if self._clock is not None:
+            return [sys.executable, "-m", "tests.agent_on_a_clock", str(self.state), str(self._clock)]
+        return [
+            sys.executable, "-m", "agent.cli", "serve",
+            "--state-dir", str(self.state), "--listen", "127.0.0.1:0", *self.options,
+        ]  # fmt: skip
+
+    def advance(self, **time: float) -> None:
+        """Move the agent's time on by `minutes=1` and the like, as timedelta has them."""
+        assert self._clock is not None, "start it on a clock"
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self._clock))
+            connection.sendall(f"{timedelta(**time).total_seconds()}\n".encode())
+            assert connection.recv(16) == b"done\n"
 
     @property
     def port(self) -> int:

@@ -25,3 +25,11 @@ def shared_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProc
     process = AgentProcess(tmp_path_factory.mktemp("agent") / "state").start()
     yield process
     process.kill()
+
+
+@pytest.fixture
+def agent_on_a_clock(tmp_path: Path) -> Iterator[AgentProcess]:
+    """A fresh agent of the test's own, whose time the test moves with `advance`."""
+    process = AgentProcess(tmp_path / "state", on_a_clock=True).start()
+    yield process
+    process.kill()

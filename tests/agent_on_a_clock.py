@@ -1,0 +1,63 @@
+"""An agent whose time a test moves: `python -m tests.agent_on_a_clock STATE SOCKET` serves on a free port like
+`trustconf serve`, with the machine's clock and what was added to it. Whoever connects to the Unix socket and writes a
+number of seconds moves the time on; the answer comes when everybody who waits has been told. What was added is gone
+with the process.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from agent.clock import SystemClock
+from agent.daemon import serve
+from agent.settings import Settings
+
+
+class MovedClock(SystemClock):
+    """The machine's clock, and what was added to it."""
+
+    def __init__(self) -> None:
+        self._added = timedelta()
+        self._listeners: list[Callable[[], None]] = []
+
+    def now(self) -> datetime:
+        return super().now() + self._added
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._added.total_seconds()
+
+    def on_jump(self, listener: Callable[[], None]) -> None:
+        self._listeners.append(listener)
+
+    def advance(self, seconds: float) -> None:
+        self._added += timedelta(seconds=seconds)
+        for listener in self._listeners:
+            listener()
+
+
+def obey(server: socket.socket, clock: MovedClock) -> None:
+    while True:
+        connection, _ = server.accept()
+        with connection:
+            clock.advance(float(connection.makefile("r").readline()))
+            connection.sendall(b"done\n")
+
+
+def main() -> int:
+    state, path = Path(sys.argv[1]), sys.argv[2]
+    clock = MovedClock()
+    server = socket.socket(socket.AF_UNIX)
+    Path(path).unlink(missing_ok=True)
+    server.bind(path)
+    server.listen()
+    threading.Thread(target=obey, args=(server, clock), daemon=True).start()
+    return serve(state, Settings(port=0), clock)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
