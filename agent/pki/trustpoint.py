@@ -32,6 +32,8 @@ RETRY_COUNT_DEFAULT: Final = 10
 #: Minutes between two polls.
 RETRY_PERIODS: Final = range(1, 61)
 RETRY_PERIOD_DEFAULT: Final = 1
+#: Seconds for one exchange with a server.
+TIMEOUT_DEFAULT: Final = 30
 
 _FQDN: Final = re.compile(r"[\x21-\x7e]{1,255}")
 #: PrintableString, which X.520 prescribes for serialNumber.
@@ -139,6 +141,7 @@ class EnrollmentServer:
         username, password: for an EST server.
         vrf: the device that connections go through; None: the main routing table.
         retry_count, retry_period: polls at most, and the minutes between two.
+        timeout: seconds for one exchange.
         renewal_message: of a SCEP renewal.
     """
 
@@ -152,6 +155,7 @@ class EnrollmentServer:
     vrf: str | None = None
     retry_count: int = RETRY_COUNT_DEFAULT
     retry_period: int = RETRY_PERIOD_DEFAULT
+    timeout: float = TIMEOUT_DEFAULT
     renewal_message: RenewalMessage = RenewalMessage.PKCS_REQ
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from cryptography import x509
@@ -19,7 +20,7 @@ from agent.pki.scep.messages import MessageSigner
 from agent.pki.trustpoint import EnrollmentMethod, TrustpointConfig
 from agent.pki.trustpoint_store import AUTHORITY_ROLES, StoredCertificate
 
-#: Seconds of each exchange; whoever asks waits for the answer.
+#: Seconds of each exchange at most; whoever asks waits for the answer.
 QUERY_TIMEOUT: Final = 5.0
 
 _T = TypeVar("_T")
@@ -67,7 +68,8 @@ class Queries:
                 f"Only a SCEP server can be asked for that: the enrollment url of trustpoint {config.name} is another"
                 " one's."
             )
-        return ScepServer(config.name, config.server, self._context.clock, QUERY_TIMEOUT)
+        patient = min(config.server.timeout, QUERY_TIMEOUT)
+        return ScepServer(config.name, replace(config.server, timeout=patient), self._context.clock)
 
     def _authority(self, config: TrustpointConfig) -> Authority:
         stored = [one for one in self._context.store.stored(config.name) if one.role in AUTHORITY_ROLES]

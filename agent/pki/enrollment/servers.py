@@ -22,7 +22,7 @@ from agent.pki.enrolment_errors import CaUnreachableError, EnrolmentError, HttpS
 from agent.pki.enrolment_outcome import Outcome
 from agent.pki.est.client import EstClient, Login, fetch_unverified_ca_certificates
 from agent.pki.est.urls import check_url as check_est_url
-from agent.pki.http import TIMEOUT_DEFAULT, check_vrf
+from agent.pki.http import check_vrf
 from agent.pki.scep.algorithms import ScepPolicy
 from agent.pki.scep.ca_certificates import CaCertificates
 from agent.pki.scep.client import ScepClient
@@ -93,25 +93,20 @@ def check_server(config: TrustpointConfig) -> None:
         login_of(config.server)
 
 
-def server_of(config: TrustpointConfig, clock: Clock, *, timeout: float = TIMEOUT_DEFAULT) -> Server:
-    """The server of a trustpoint whose method has one. `timeout`: seconds of one exchange.
-
-    Raises UnsupportedUrlError.
-    """
+def server_of(config: TrustpointConfig, clock: Clock) -> Server:
+    """The server of a trustpoint whose method has one. Raises UnsupportedUrlError."""
     assert config.server is not None, "the method has a server"
-    if config.method is EnrollmentMethod.SCEP:
-        return ScepServer(config.name, config.server, clock, timeout)
-    return EstServer(config.name, config.server, clock, timeout)
+    kind = ScepServer if config.method is EnrollmentMethod.SCEP else EstServer
+    return kind(config.name, config.server, clock)
 
 
 class ScepServer:
     """A SCEP server (RFC 8894)."""
 
-    def __init__(self, trustpoint: str, server: EnrollmentServer, clock: Clock, timeout: float) -> None:
+    def __init__(self, trustpoint: str, server: EnrollmentServer, clock: Clock) -> None:
         self._trustpoint = trustpoint
         self._server = server
         self._clock = clock
-        self._timeout = timeout
 
     async def fetch(self) -> Authority:
         async with self.transport() as transport:
@@ -145,7 +140,7 @@ class ScepServer:
 
     def transport(self) -> HttpTransport:
         """A way to the server, to be closed."""
-        return HttpTransport(vrf=self._server.vrf, timeout=self._timeout)
+        return HttpTransport(vrf=self._server.vrf, timeout=self._server.timeout)
 
     def client(self, transport: HttpTransport) -> ScepClient:
         """A client that goes this way."""
@@ -167,18 +162,17 @@ class EstServer:
     """An EST server (RFC 7030). It is verified against the trustpoint's CA; its certificates are fetched from whoever
     answers, since nobody trusts them before a fingerprint is compared (section 4.1.1)."""
 
-    def __init__(self, trustpoint: str, server: EnrollmentServer, clock: Clock, timeout: float) -> None:
+    def __init__(self, trustpoint: str, server: EnrollmentServer, clock: Clock) -> None:
         self._trustpoint = trustpoint
         self._server = server
         self._clock = clock
-        self._timeout = timeout
 
     async def fetch(self) -> Authority:
         found = await fetch_unverified_ca_certificates(
             self._server.url,
             clock=self._clock,
             vrf=self._server.vrf,
-            timeout=self._timeout,
+            timeout=self._server.timeout,
             allow_sha1=self._server.allow_weak,
         )
         _log_weaknesses(self._trustpoint, found.weaknesses)
@@ -195,7 +189,7 @@ class EstServer:
             tls=settings,
             login=login_of(self._server),
             vrf=self._server.vrf,
-            timeout=self._timeout,
+            timeout=self._server.timeout,
             allow_sha1=self._server.allow_weak,
         ) as client:
             same = holder is not None and _subject(order) == holder.certificate.subject

@@ -160,6 +160,7 @@ def _server(url: str, record: Record, sealer: Sealer) -> EnrollmentServer:
         vrf=record.get("vrf"),
         retry_count=enrollment["retry"]["count"],
         retry_period=enrollment["retry"]["period"],
+        timeout=enrollment["timeout"],
         renewal_message=RenewalMessage(record["renewal-message-type"]),
     )
 

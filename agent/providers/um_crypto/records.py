@@ -42,6 +42,7 @@ _CA_USAGES: Final = ("digitalsignature", "nonrepudiation", "keycertsign", "crlsi
 #: What the trustpoints of the list can't say, and what everybody has who does not say it.
 _LIFETIME: Final = MappingProxyType({"certificate": 200, "ca-certificate": 365})
 _NO_ADDRESS: Final = "none"
+_ENROLLMENT: Final = MappingProxyType({"timeout": 30, "allow-weak-algorithms": False, "non-rsa-keys": False})
 
 #: Leaves that have the same name and values in both models.
 _SAME: Final = ("description", "subject-name", "subject-alternative-name", "subject-name-ca-certificate", "vrf")
@@ -121,7 +122,7 @@ def normalised(record: Record) -> Record:
 
 def _enrollment(record: Record) -> Record:
     way = next((way for way in ("terminal", "self") if way in record), record.get("url"))
-    enrollment = {"retry": dict(record["retry"]), "allow-weak-algorithms": False, "non-rsa-keys": False}
+    enrollment = {"retry": dict(record["retry"]), **_ENROLLMENT}
     return enrollment if way is None else {"url": way, **enrollment}
 
 
