@@ -39,6 +39,7 @@ from agent.providers import (
     yang_library,
 )
 from agent.providers.device import Device
+from agent.providers.keystore.expiration import ExpirationWatch
 from agent.providers.services import Services
 from agent.providers.trustpoints.wiring import make_enroller
 from agent.scheduler import Scheduler
@@ -142,6 +143,7 @@ class Core:
         event_streams.register(registry)
         registry.check()
         self.shell = Shell(Device(self.services))
+        self._expiration = ExpirationWatch(self.services, self.scheduler)
 
     @classmethod
     def open(cls, folder: StateFolder, clock: Clock, *, host: Host | None = None, limits: Limits | None = None) -> Self:
@@ -157,6 +159,7 @@ class Core:
         """Begin the work that nobody asks for, and go on with what was under way."""
         self.scheduler.start()
         self.services.enroller.enrolling.resume()
+        self._expiration.start()
 
     def close(self) -> None:
         """End all sessions and the work under way, and close the storage."""

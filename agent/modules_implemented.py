@@ -23,6 +23,7 @@ FEATURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "ietf-crypto-types": (
             "p10-csr-format",
             "csr-generation",
+            "certificate-expiration-notification",
             "hidden-private-keys",
         ),
         "ietf-keystore": ("central-keystore-supported", "asymmetric-keys"),

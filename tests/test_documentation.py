@@ -229,11 +229,18 @@ def test_the_table_of_operations_is_the_server_s():
     assert documented - {"operation"} == {local_name(tag) for tag in OPERATIONS} - {"action"}
 
 
+def operations(node):
+    """Those of a node and of all nodes below it."""
+    yield from node.operations.values()
+    for child in node.data_children.values():
+        yield from operations(child)
+
+
 def test_the_table_of_notifications_is_the_schema_s(schema):
     documented = {row[0] for row in rows(section(page("netconf.md"), "Notifications")) if row[0].startswith("`")}
     ours = {
         f"`{node.name}` ({node.module.name})"
-        for node in schema.root.operations.values()
+        for node in operations(schema.root)
         # There is no replay, and modules change with the software only.
         if node.kind is Kind.NOTIFICATION and node.module.name not in ("nc-notifications", "ietf-yang-library")
     }

@@ -1,19 +1,26 @@
 """The keystore as clients of RFC 9642 have it: read, asked for requests, never written."""
 
 import base64
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 from lxml import etree
 from ncclient.operations import RPCError
 from ncclient.xml_ import to_ele
 
+from agent.clock import yang_date_and_time
+from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
+from agent.yang.compiler import compile_schema
+from agent.yang.modules import default_search_path
 from examples import certificate_request, journey
 from tests.interop.raw_netconf import BASE, chunk, error_tags, hello, local, messages, rpc, talk
 from tests.pki.request_infos import request_info, verified_by_openssl
+from tests.yang.yanglint import complaints_about_notification
 
 KS = "urn:ietf:params:xml:ns:yang:ietf-keystore"
 CT = "urn:ietf:params:xml:ns:yang:ietf-crypto-types"
@@ -175,3 +182,32 @@ def test_an_action_needs_the_key_of_its_entry(shared_agent, m):
     (reply,) = messages(talk(shared_agent, hello() + chunk(rpc(without))))
     assert local(reply[0]) == "rpc-error"
     assert error_tags(reply) == ["missing-element"]
+
+
+# The last one: it makes the certificates of this module's agent short-lived.
+def test_a_certificate_that_ends_soon_is_told_of(shared_agent, m, tmp_path):
+    filters = {
+        "subtree": ("subtree", inside("<asymmetric-key><certificates/></asymmetric-key>")),
+        "xpath": ("xpath", (NS, f"//ks:certificate[ks:name='{journey.TRUSTPOINT}:router']/ks:certificate-expiration")),
+        "none of these": ("xpath", (NS, "//ks:certificate[ks:name='other:router']")),
+    }
+    with contextlib.ExitStack() as sessions:
+        subscribers = {name: sessions.enter_context(shared_agent.connect()) for name in filters}
+        for name, subscriber in subscribers.items():
+            subscriber.create_subscription(filter=filters[name])
+        journey.edit_candidate(
+            m,
+            f'<trustpoints xmlns="{journey.NS["tct"]}"><trustpoint><name>{journey.TRUSTPOINT}</name>'
+            "<lifetime><certificate>30</certificate></lifetime></trustpoint></trustpoints>",
+        )
+        m.commit()
+        journey.enroll(m)
+        told = [subscribers[name].take_notification(timeout=30) for name in ("subtree", "xpath")]
+        assert subscribers["none of these"].take_notification(block=False) is None
+    assert len({etree.tostring(notification.notification_ele[1]) for notification in told}) == 1
+    (entry,) = told[0].notification_ele.iterfind(".//ks:asymmetric-key", NS)
+    assert entry.findtext("ks:name", namespaces=NS) == "ecdsa-nistp256:system-enroll-key"
+    end = x509.load_pem_x509_certificate(journey.read_certificates(m)["router"].encode()).not_valid_after_utc
+    assert entry.findtext(".//ks:expiration-date", namespaces=NS) == yang_date_and_time(end)
+    schema = compile_schema(IMPLEMENTED_MODULES, default_search_path(), FEATURES)
+    assert complaints_about_notification(tmp_path, schema, told[0].notification_xml.encode()) == ""

@@ -2,19 +2,27 @@
 
 import base64
 import json
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs7
 
+from agent.netconf.messages import write_notification
 from agent.northbound.contract import StateQuery
 from agent.northbound.errors import ProviderError
 from agent.pki.keys import KeyPurpose, KeyType
+from agent.providers.keystore.expiration import ExpirationWatch
 from agent.providers.keystore.state import KeystoreState
 from agent.providers.keystore.vocabulary import entry_name, parse_entry_name
+from agent.yang import json_codec
+from agent.yang.notifications import notification_document
+from agent.yang.xml_codec import encode
 from tests.pki.request_infos import request_info, verified_by_openssl
 from tests.pki.trustpoints import openssl
+from tests.providers.bench import SCHEMA
 from tests.providers.test_trustpoints import (
     AUTHENTICATE,
+    CLEAR,
     ENROLL,
     GENERATE,
     SYSTEM_TRUSTPOINT,
@@ -22,6 +30,7 @@ from tests.providers.test_trustpoints import (
     configuration,
     enrolled,
 )
+from tests.yang.yanglint import complaints_about_notification
 
 KEY = "/ietf-keystore:keystore/asymmetric-keys/asymmetric-key"
 GENERATE_CSR = f"{KEY}/generate-csr"
@@ -189,3 +198,120 @@ def test_a_request_leaves_an_audit_event_with_the_key_and_without_the_request(be
     ]
     assert "horse" not in json.dumps(told)
     assert "secret" not in json.dumps(told)
+
+
+# certificate-expiration
+
+
+class Plan:
+    """A scheduler that does what is due when it is told to."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self.planned = {}
+
+    def at(self, key, moment, work):
+        self.planned[key] = (moment, work)
+
+    async def in_thread(self, function):
+        function()
+
+    def run(self):
+        """Do all that is due by the clock."""
+        while due := [key for key, (moment, _) in self.planned.items() if moment <= self._clock.now()]:
+            _, work = self.planned.pop(due[0])
+            with pytest.raises(StopIteration):
+                work().send(None)
+
+    @property
+    def next(self):
+        return min(moment for moment, _ in self.planned.values())
+
+
+@pytest.fixture
+def plan(bench):
+    plan = Plan(bench.clock)
+    ExpirationWatch(bench.services, plan).start()
+    return plan
+
+
+def told(bench):
+    """The documents of the warnings so far."""
+    found = []
+    for event in bench.events:
+        if event.path == EXPIRATION:
+            document = json_codec.encode(notification_document(SCHEMA, event.path, event.instance_keys, event.content))
+            ((_, keys),) = document["ietf-keystore:keystore"].items()
+            (key,) = keys["asymmetric-key"]
+            (certificate,) = key["certificates"]["certificate"]
+            found.append((key["name"], certificate["name"], certificate["certificate-expiration"]["expiration-date"]))
+    return found
+
+
+def advance_to(bench, plan, moment):
+    bench.clock.advance(moment - bench.clock.now())
+    plan.run()
+
+
+def test_a_certificate_is_warned_of_by_the_schedule_until_it_ends(bench, plan):
+    plan.run()
+    enrolled(bench)
+    plan.run()
+    assert told(bench) == []
+    end = bench.clock.now() + timedelta(days=300)
+    days = []
+    while plan.next <= end:
+        advance_to(bench, plan, plan.next)
+        days.append((end - bench.clock.now()).days)
+    # The root ends 67 days after the leaf.
+    assert days == [60, 53, 46, 39, 32, 25, 18, 11, 7, 6, 5, 4, 3, 2, 1, 0]
+    assert set(told(bench)) == {(LEAF_KEY, LEAF, "2026-12-26T12:00:00Z")}
+    assert len(told(bench)) == len(days)
+    advance_to(bench, plan, plan.next)
+    assert told(bench)[-1] == (ROOT_KEY, ROOT, "2027-03-03T12:00:00Z")
+
+
+def test_a_certificate_that_ends_soon_is_warned_of_when_it_is_installed_and_once(bench, plan):
+    enrolled(bench, lifetime={"certificate": 40, "ca-certificate": 400})
+    plan.run()
+    assert told(bench) == [(LEAF_KEY, LEAF, "2026-04-10T12:00:00Z")]
+    bench.clock.advance(timedelta(hours=5))
+    bench.services.bus.publish(next(event for event in bench.events if event.path == INSTALLED))
+    plan.run()
+    assert len(told(bench)) == 1
+    # Re-enrolled: another certificate.
+    bench.call(ENROLL, SYSTEM_TRUSTPOINT)
+    plan.run()
+    assert [end for _, _, end in told(bench)] == ["2026-04-10T12:00:00Z", "2026-04-10T17:00:00Z"]
+
+
+def test_after_a_restart_what_has_ended_is_told_once(bench, plan):
+    enrolled(bench)
+    plan.run()
+    bench.clock.advance(timedelta(days=500))
+    bench.events.clear()
+    again = Plan(bench.clock)
+    ExpirationWatch(bench.services, again).start()
+    again.run()
+    assert sorted(name for name, _, _ in told(bench)) == [LEAF_KEY, ROOT_KEY]
+    assert again.planned == {}
+
+
+def test_certificates_that_are_gone_are_forgotten(bench, plan):
+    enrolled(bench)
+    plan.run()
+    bench.call(CLEAR, SYSTEM_TRUSTPOINT)
+    advance_to(bench, plan, plan.next)
+    assert told(bench) == []
+    assert plan.planned == {}
+
+
+def test_libyang_reads_the_warning(bench, plan, tmp_path):
+    enrolled(bench, lifetime={"certificate": 30, "ca-certificate": 400})
+    plan.run()
+    (event,) = [event for event in bench.events if event.path == EXPIRATION]
+    document = notification_document(SCHEMA, event.path, event.instance_keys, event.content)
+    message = write_notification("2026-03-01T12:00:00Z", encode(document))
+    assert complaints_about_notification(tmp_path, SCHEMA, message) == ""
+    without_key = message.replace(f"<name>{LEAF_KEY}</name>".encode(), b"")
+    assert "missing its key" in complaints_about_notification(tmp_path, SCHEMA, without_key)

@@ -19,11 +19,7 @@ class Oracle:
 
     def __init__(self, folder: Path, schema: Schema) -> None:
         libyang.set_log_options(libyang.LogOptions.Store)
-        for module in schema.modules.values():
-            for name, revision, text in ((module.name, module.revision, module.text), *module.submodules):
-                (folder / (f"{name}@{revision}.yang" if revision else f"{name}.yang")).write_text(
-                    _with_fixed_imports(text, schema)
-                )
+        write_modules(folder, schema)
         options = libyang.ContextOptions.NoYangLibrary | libyang.ContextOptions.DisableSearchCwd
         self._context = libyang.Context(str(folder), options)
         for module in schema.modules.values():
@@ -43,6 +39,15 @@ class Oracle:
             found = [f"{entry.data_path}: {entry.message}" for entry in self._context.errors()]
             return found or [str(error)]
         return []
+
+
+def write_modules(folder: Path, schema: Schema) -> None:
+    """Copies of all modules of a schema, for libyang to find."""
+    for module in schema.modules.values():
+        for name, revision, text in ((module.name, module.revision, module.text), *module.submodules):
+            (folder / (f"{name}@{revision}.yang" if revision else f"{name}.yang")).write_text(
+                _with_fixed_imports(text, schema)
+            )
 
 
 def _with_fixed_imports(text: str, schema: Schema) -> str:

@@ -131,6 +131,7 @@ def test_interface_compatible_modules_keep_their_identity(schema, name, namespac
         "/ietf-system:system/trustconf-system:domain-name",
         "/ietf-keystore:keystore/asymmetric-keys/asymmetric-key/hidden-private-key",
         "/ietf-keystore:keystore/asymmetric-keys/asymmetric-key/certificates/certificate/cert-data",
+        "/ietf-keystore:keystore/asymmetric-keys/asymmetric-key/certificates/certificate/certificate-expiration",
         "/ietf-keystore:keystore/asymmetric-keys/asymmetric-key/generate-csr/output/p10-csr",
         "/trustconf-trustpoints:trustpoints/trustpoint/lifetime/ca-certificate",
     ],
