@@ -4,6 +4,7 @@ import base64
 import contextlib
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.yang.yanglint import complaints_about_notification
 KS = "urn:ietf:params:xml:ns:yang:ietf-keystore"
 CT = "urn:ietf:params:xml:ns:yang:ietf-crypto-types"
 NS = {"ks": KS, "ct": CT, "yl": "urn:ietf:params:xml:ns:yang:ietf-yang-library"}
+LEAF_WARNING = f"//ks:certificate[ks:name='{journey.TRUSTPOINT}:router']/ks:certificate-expiration"
 SCRIPT = Path(certificate_request.__file__)
 
 
@@ -32,13 +34,18 @@ SCRIPT = Path(certificate_request.__file__)
 def m(shared_agent):
     """A session with an agent that has an enrolled trustpoint and a key besides."""
     with shared_agent.connect() as manager:
-        journey.set_names(manager, "ios", "cisco.com")
-        for label in ("system-root-key", "system-enroll-key", "lab"):
-            journey.generate_key(manager, "ecdsa-nistp256", label)
-        journey.configure_trustpoint(manager, "ecdsa-nistp256")
-        journey.authenticate(manager)
-        journey.enroll(manager)
+        enroll_system_trustpoint(manager)
+        journey.generate_key(manager, "ecdsa-nistp256", "lab")
         yield manager
+
+
+def enroll_system_trustpoint(manager):
+    journey.set_names(manager, "ios", "cisco.com")
+    for label in ("system-root-key", "system-enroll-key"):
+        journey.generate_key(manager, "ecdsa-nistp256", label)
+    journey.configure_trustpoint(manager, "ecdsa-nistp256")
+    journey.authenticate(manager)
+    journey.enroll(manager)
 
 
 def inside(content):
@@ -188,7 +195,7 @@ def test_an_action_needs_the_key_of_its_entry(shared_agent, m):
 def test_a_certificate_that_ends_soon_is_told_of(shared_agent, m, tmp_path):
     filters = {
         "subtree": ("subtree", inside("<asymmetric-key><certificates/></asymmetric-key>")),
-        "xpath": ("xpath", (NS, f"//ks:certificate[ks:name='{journey.TRUSTPOINT}:router']/ks:certificate-expiration")),
+        "xpath": ("xpath", (NS, LEAF_WARNING)),
         "none of these": ("xpath", (NS, "//ks:certificate[ks:name='other:router']")),
     }
     with contextlib.ExitStack() as sessions:
@@ -211,3 +218,18 @@ def test_a_certificate_that_ends_soon_is_told_of(shared_agent, m, tmp_path):
     assert entry.findtext(".//ks:expiration-date", namespaces=NS) == yang_date_and_time(end)
     schema = compile_schema(IMPLEMENTED_MODULES, default_search_path(), FEATURES)
     assert complaints_about_notification(tmp_path, schema, told[0].notification_xml.encode()) == ""
+
+
+def test_the_warnings_come_by_the_schedule(agent_on_a_clock):
+    with agent_on_a_clock.connect() as m:
+        enroll_system_trustpoint(m)
+    with agent_on_a_clock.connect() as subscriber:
+        subscriber.create_subscription(filter=("xpath", (NS, LEAF_WARNING)))
+        # The certificate has 300 days: nothing comes before its last 60, then one warning a week.
+        for days, left in ((239, None), (1, 60), (7, 53), (53, 0)):
+            agent_on_a_clock.advance(days=days, minutes=1)
+            if left is None:
+                continue
+            time, warning = subscriber.take_notification(timeout=30).notification_ele
+            end = datetime.fromisoformat(warning.findtext(".//ks:expiration-date", namespaces=NS))
+            assert timedelta() <= datetime.fromisoformat(time.text) - (end - timedelta(days=left)) < timedelta(hours=12)
