@@ -19,9 +19,10 @@ from agent.caller import Caller
 from agent.clock import SystemClock
 from agent.core import Core
 from agent.daemon import OBJECTS_PER_COLLECTION
-from agent.netconf.session import Session
 from agent.storage.state_folder import StateFolder
-from scripts.bench_client import HELLO, RawClient, rate, rpc, sessions
+from scripts.bench_client import RawClient, rate, rpc, sessions
+from scripts.bench_enrollment import many_enrollments, one_enrollment
+from scripts.bench_table import InProcess, Table, timed
 from tests.agent_process import AgentProcess
 
 SMALL, LARGE = 10, 10_000
@@ -73,51 +74,6 @@ def by_xpath(number: int) -> str:
         f'<filter type="xpath" xmlns:t="{NAMESPACE}"'
         f" select=\"/t:trustpoints/t:trustpoint[t:name='trustpoint-{number}']\"/>"
     )
-
-
-class Table:
-    """Prints rows as they come."""
-
-    def __init__(self) -> None:
-        self._print("", "median", "p99")
-
-    def times(self, name: str, seconds: list[float]) -> None:
-        ordered = sorted(seconds)
-        p99 = ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]
-        self._print(name, f"{statistics.median(ordered) * 1000:.2f}", f"{p99 * 1000:.2f}")
-
-    def value(self, name: str, value: float, unit: str) -> None:
-        self._print(f"{name}, {unit}", f"{value:,.0f}" if value >= 100 else f"{value:.1f}", "")
-
-    def _print(self, name: str, median: str, p99: str) -> None:
-        print(f"{name:<72}{median:>10}{p99:>10}", flush=True)
-
-
-def timed(repeat: int, action: Callable[[int], object], clock: Callable[[], float] = time.perf_counter) -> list[float]:
-    seconds = []
-    for number in range(repeat):
-        begin = clock()
-        action(number)
-        seconds.append(clock() - begin)
-    return seconds
-
-
-class InProcess:
-    """A session of an agent in this process, without any transport: what is left is the engine."""
-
-    def __init__(self, core: Core) -> None:
-        self._replies: list[bytes] = []
-        caller = Caller("bench", groups=("administrators",))
-        self._session: Session = core.server.open_session(caller, self._replies.append, lambda: None)
-        self._session.receive(HELLO)
-
-    def ask(self, request: bytes) -> bytes:
-        self._replies.clear()
-        self._session.receive(request)
-        (reply,) = self._replies
-        if b"<rpc-error>" in reply:
-            raise RuntimeError(reply.decode())
-        return reply
 
 
 def engine(table: Table, folder: Path, repeat: int) -> None:
@@ -239,6 +195,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine(table, Path(folder), repeat)
         through_ssh(table, Path(folder), repeat)
+        one_enrollment(table, Path(folder), repeat)
+        many_enrollments(table, Path(folder))
 
 
 if __name__ == "__main__":

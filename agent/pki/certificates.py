@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from cryptography import x509
@@ -15,6 +16,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from agent.pki.alternative_names import format_alternative_name
 from agent.pki.fingerprints import sha1_text, sha256_text
 from agent.pki.names import format_name
+
+#: Certificates that are read once and shown again and again.
+VIEWS_REMEMBERED: Final = 2048
 
 
 class CertificateRole(StrEnum):
@@ -99,6 +103,7 @@ class CertificateView:
         return self.serial.to_bytes(max(1, (self.serial.bit_length() + 7) // 8), "big").hex(":").upper()
 
     @classmethod
+    @lru_cache(maxsize=VIEWS_REMEMBERED)
     def from_der(cls, role: CertificateRole, der: bytes) -> CertificateView:
         """The view of a certificate whose extensions can be read (chains.py, certificate_texts.py)."""
         certificate = x509.load_der_x509_certificate(der)

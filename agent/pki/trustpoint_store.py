@@ -14,13 +14,14 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.clock import Clock
-from agent.pki.certificates import CertificateRole, CertificateView
+from agent.pki.certificates import VIEWS_REMEMBERED, CertificateRole, CertificateView
 from agent.pki.chain_errors import ChainError
 from agent.pki.chains import verify_issued
 from agent.pki.errors import KeyChangedError, NotEnrolledError
@@ -73,7 +74,7 @@ class StoredCertificate:
 
     @property
     def certificate(self) -> x509.Certificate:
-        return x509.load_der_x509_certificate(self.der)
+        return _load(self.der)
 
     @property
     def view(self) -> CertificateView:
@@ -231,6 +232,11 @@ def _remains(own: StoredCertificate, issuing: StoredCertificate) -> bool:
     certificate, issuer = own.certificate, issuing.certificate
     outlives = issuing.key is not None and certificate.not_valid_after_utc > issuer.not_valid_after_utc
     return is_issued_by(certificate, issuer) and not outlives
+
+
+@lru_cache(maxsize=VIEWS_REMEMBERED)
+def _load(der: bytes) -> x509.Certificate:
+    return x509.load_der_x509_certificate(der)
 
 
 def _der(certificate: x509.Certificate) -> bytes:

@@ -18,10 +18,24 @@ from agent.pki.enrollment.records import EnrollmentRecords
 from agent.pki.enrollment.states import EnrollmentState, Facts, state_of
 from agent.pki.kept_keys import KeptKeys
 from agent.pki.key_store import KeyStore
-from agent.pki.trustpoint import KeyReference, TrustpointConfig
+from agent.pki.trustpoint import EnrollmentMethod, KeyReference, TrustpointConfig
 from agent.pki.trustpoint_store import ROUTER_ROLES, Slot, StoredCertificate, TrustpointStore
 from agent.scheduler import Scheduler
 from agent.storage.database import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What the state of a trustpoint follows from in its configuration.
+
+    Attributes:
+        keys: the key pairs that it needs.
+        retry_count: how many times its server is asked again at most; None without a server.
+    """
+
+    method: EnrollmentMethod
+    keys: tuple[KeyReference, ...]
+    retry_count: int | None = None
 
 
 class ConfigSource(Protocol):
@@ -29,6 +43,9 @@ class ConfigSource(Protocol):
 
     def find(self, name: str) -> TrustpointConfig | None:
         """What the trustpoint is configured to do; None if it is not, or not completely."""
+
+    def outline(self, name: str) -> Outline | None:
+        """The same, of what its state follows from; quick."""
 
 
 class Listener(Protocol):
@@ -63,14 +80,15 @@ class Context:
 
     def attempts_allowed(self, name: str) -> int | None:
         """How many times the trustpoint's server is asked again at most; None for one without a server."""
-        config = self.configs.find(name)
-        return None if config is None or config.server is None else config.server.retry_count
+        outline = self.configs.outline(name)
+        return None if outline is None else outline.retry_count
 
     @contextmanager
     def changing(self, name: str) -> Iterator[Change]:
         """A transaction on one trustpoint."""
         with self.database.transaction() as transaction:
-            before, _ = self.state(name, transaction)
+            # What was told last. Keys and time may have changed it since, and then this is the next chance to tell.
+            before = self.records.status(name, transaction).state or self.state(name, transaction)[0]
             change = Change(transaction)
             yield change
             after, _ = self.state(name, transaction)
@@ -89,15 +107,15 @@ class Context:
             )
 
     def _facts(self, name: str, transaction: Transaction | None) -> Facts:
-        config = self.configs.find(name)
+        outline = self.configs.outline(name)
         current = self.store.stored(name, Slot.CURRENT, transaction)
         enrollment = self.records.find(name, transaction)
         now = self.clock.now()
         own = [stored for stored in current if stored.role in ROUTER_ROLES]
         issuing = next((stored for stored in current if stored.role is CertificateRole.CA), None)
         return Facts(
-            method=None if config is None else config.method,
-            has_key=config is not None and self._has_keys(config, transaction),
+            method=None if outline is None else outline.method,
+            has_key=outline is not None and self._has_keys(outline, transaction),
             is_offered=bool(self.store.stored(name, Slot.OFFERED, transaction)),
             is_authenticated=issuing is not None,
             is_enrolled=bool(own),
@@ -107,13 +125,8 @@ class Context:
             was_rejected=self.records.status(name, transaction).rejected,
         )
 
-    def _has_keys(self, config: TrustpointConfig, transaction: Transaction | None) -> bool:
-        references: list[KeyReference | None] = [config.keypair, config.ca_keypair]
-        return all(
-            self.key_store.find(reference.type, reference.label, transaction) is not None
-            for reference in references
-            if reference is not None
-        )
+    def _has_keys(self, outline: Outline, transaction: Transaction | None) -> bool:
+        return all(self.key_store.find(key.type, key.label, transaction) is not None for key in outline.keys)
 
 
 @dataclass(slots=True)

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
-from asn1crypto import cms, core
+from asn1crypto import core
+from cryptography import x509
+from cryptography.hazmat import asn1
 
+from agent.pki.scep.cms_structures import CmsAttribute
 from agent.pki.scep.errors import DuplicateAttributeError, MalformedMessageError, MissingAttributeError
 
 #: Attributes of a message that are looked at.
@@ -158,18 +161,14 @@ class SignedAttributes:
         return self.values[attribute]
 
 
-def request_attributes(message_type: MessageType, transaction_id: str, nonce: bytes) -> list[Any]:
-    """The attributes of a request as asn1crypto CMSAttribute."""
-    return [
-        build(Attribute.MESSAGE_TYPE, core.PrintableString(str(int(message_type)))),
-        build(Attribute.TRANSACTION_ID, core.PrintableString(transaction_id)),
-        build(Attribute.SENDER_NONCE, core.OctetString(nonce)),
-    ]
-
-
-def build(attribute: Attribute, value: Any) -> Any:
-    """An asn1crypto CMSAttribute with one value."""
-    return cms.CMSAttribute({"type": attribute.value, "values": cms.SetOfAny([core.Any(value)])})
+def request_attributes(message_type: MessageType, transaction_id: str, nonce: bytes) -> list[CmsAttribute]:
+    """The attributes of a request."""
+    values: dict[Attribute, object] = {
+        Attribute.MESSAGE_TYPE: asn1.PrintableString(str(int(message_type))),
+        Attribute.TRANSACTION_ID: asn1.PrintableString(transaction_id),
+        Attribute.SENDER_NONCE: nonce,
+    }
+    return [CmsAttribute.of(x509.ObjectIdentifier(kind.value), value) for kind, value in values.items()]
 
 
 def _label(oid: str) -> str:

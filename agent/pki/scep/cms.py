@@ -4,7 +4,8 @@ Rules: nothing of a message is believed before its signature is verified with th
 chose; certificates inside of a message are never used for that. A signature is verified over the attributes' bytes as
 they came. The digest is the one of `digestAlgorithm`: several servers name another one in the signature algorithm.
 
-asn1crypto reads and writes the structures, cryptography does all cryptography. Knows nothing of SCEP's attributes.
+asn1crypto reads the structures, cryptography writes them (cms_structures.py) and does all cryptography. Knows nothing
+of SCEP's attributes.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final
 
-from asn1crypto import algos, cms, core
+from asn1crypto import cms, core
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.pki import ber, certificate_bags
 from agent.pki.errors import MalformedBerError
+from agent.pki.scep import cms_structures as structures
 from agent.pki.scep.algorithms import (
     ContentCipher,
     Digest,
@@ -36,6 +39,7 @@ from agent.pki.scep.algorithms import (
     find_digest,
 )
 from agent.pki.scep.attributes import Attribute, SignedAttributes
+from agent.pki.scep.cms_structures import AlgorithmWithNull, CmsAttribute, IssuerAndSerial
 from agent.pki.scep.errors import (
     BadSignatureError,
     ContentChangedError,
@@ -78,39 +82,37 @@ class Verified:
 
 
 def sign(
-    content: bytes, attributes: Sequence[Any], key: rsa.RSAPrivateKey, certificate: x509.Certificate, digest: Digest
+    content: bytes,
+    attributes: Sequence[CmsAttribute],
+    key: rsa.RSAPrivateKey,
+    certificate: x509.Certificate,
+    digest: Digest,
 ) -> bytes:
-    """SignedData in DER over `content` and these CMSAttributes, the signer's certificate inside."""
-    signed = cms.CMSAttributes(
+    """SignedData in DER over `content` and these attributes, the signer's certificate inside."""
+    signed = asn1.SetOf(
         [
-            cms.CMSAttribute({"type": "content_type", "values": ["data"]}),
-            cms.CMSAttribute({"type": "message_digest", "values": [_digest(content, digest)]}),
+            CmsAttribute.of(structures.CONTENT_TYPE, structures.DATA),
+            CmsAttribute.of(structures.MESSAGE_DIGEST, _digest(content, digest)),
             *attributes,
         ]
     )
-    signature = key.sign(signed.dump(), padding.PKCS1v15(), digest)
-    own = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
-    algorithm = algos.DigestAlgorithm({"algorithm": digest.name})
-    signer = cms.SignerInfo(
-        {
-            "version": "v1",
-            "sid": cms.SignerIdentifier({"issuer_and_serial_number": _issuer_and_serial(own)}),
-            "digest_algorithm": algorithm,
-            "signed_attrs": signed,
-            "signature_algorithm": {"algorithm": "rsassa_pkcs1v15", "parameters": core.Null()},
-            "signature": signature,
-        }
+    algorithm = AlgorithmWithNull.of(structures.DIGESTS[digest.name])
+    signer = structures.SignerInfo(
+        version=1,
+        sid=IssuerAndSerial.of(certificate),
+        digest_algorithm=algorithm,
+        signed_attributes=signed,
+        signature_algorithm=AlgorithmWithNull.of(structures.RSA_ENCRYPTION),
+        signature=key.sign(asn1.encode_der(signed), padding.PKCS1v15(), digest),
     )
-    body = cms.SignedData(
-        {
-            "version": "v1",
-            "digest_algorithms": [algorithm],
-            "encap_content_info": {"content_type": "data", "content": core.OctetString(content)},
-            "certificates": [cms.CertificateChoices({"certificate": own})],
-            "signer_infos": [signer],
-        }
+    body = structures.SignedData(
+        version=1,
+        digest_algorithms=asn1.SetOf([algorithm]),
+        encapsulated=structures.EncapsulatedContent(content_type=structures.DATA, content=content),
+        certificates=asn1.SetOf([structures.tlv(certificate.public_bytes(Encoding.DER))]),
+        signers=asn1.SetOf([signer]),
     )
-    return _content_info("signed_data", body)
+    return asn1.encode_der(structures.SignedMessage(content_type=structures.SIGNED_DATA, content=body))
 
 
 def encrypt(content: bytes, recipient: x509.Certificate, cipher: ContentCipher) -> bytes:
@@ -123,32 +125,19 @@ def encrypt(content: bytes, recipient: x509.Certificate, cipher: ContentCipher) 
         wrapped = public_key.encrypt(key, padding.PKCS1v15())
     except ValueError as error:
         raise UnsupportedKeyError("The RSA key of the CA is too short to encrypt for.") from error
-    to = cms.KeyTransRecipientInfo(
-        {
-            "version": "v0",
-            "rid": cms.RecipientIdentifier(
-                {
-                    "issuer_and_serial_number": _issuer_and_serial(
-                        asn1_x509.Certificate.load(recipient.public_bytes(Encoding.DER))
-                    )
-                }
-            ),
-            "key_encryption_algorithm": {"algorithm": "rsaes_pkcs1v15", "parameters": core.Null()},
-            "encrypted_key": wrapped,
-        }
+    to = structures.Recipient(
+        version=0,
+        rid=IssuerAndSerial.of(recipient),
+        key_encryption_algorithm=AlgorithmWithNull.of(structures.RSA_ENCRYPTION),
+        encrypted_key=wrapped,
     )
-    body = cms.EnvelopedData(
-        {
-            "version": "v0",
-            "recipient_infos": [cms.RecipientInfo({"ktri": to})],
-            "encrypted_content_info": {
-                "content_type": "data",
-                "content_encryption_algorithm": {"algorithm": cipher.oid, "parameters": core.OctetString(iv)},
-                "encrypted_content": cipher.encrypt(key, iv, content),
-            },
-        }
+    encrypted = structures.EncryptedContent(
+        content_type=structures.DATA,
+        algorithm=structures.AlgorithmWithIv(algorithm=x509.ObjectIdentifier(cipher.oid), parameters=iv),
+        content=cipher.encrypt(key, iv, content),
     )
-    return _content_info("enveloped_data", body)
+    body = structures.EnvelopedData(version=0, recipients=asn1.SetOf([to]), encrypted=encrypted)
+    return asn1.encode_der(structures.EnvelopedMessage(content_type=structures.ENVELOPED_DATA, content=body))
 
 
 def verify(message: bytes, signers: Sequence[x509.Certificate], policy: ScepPolicy) -> Verified:
@@ -278,7 +267,11 @@ def _identifies(identifier: Any, certificate: x509.Certificate) -> bool:
     own = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
     if identifier.name == "issuer_and_serial_number":
         chosen = identifier.chosen
-        return bool(chosen["serial_number"].native == own.serial_number and chosen["issuer"] == own.issuer)
+        if chosen["serial_number"].native != own.serial_number:
+            return False
+        # Names are mostly the same to the byte; comparing them as names costs a hundred times as much.
+        issuer = chosen["issuer"]
+        return bool(issuer.dump() == own.issuer.dump() or issuer == own.issuer)
     return bool(identifier.chosen.native == own.key_identifier)
 
 
@@ -288,14 +281,6 @@ def _public_key(certificate: x509.Certificate) -> object:
         return certificate.public_key()
     except (ValueError, UnsupportedAlgorithm):
         return None
-
-
-def _issuer_and_serial(certificate: Any) -> Any:
-    return cms.IssuerAndSerialNumber({"issuer": certificate.issuer, "serial_number": certificate.serial_number})
-
-
-def _content_info(content_type: str, content: Any) -> bytes:
-    return bytes(cms.ContentInfo({"content_type": content_type, "content": content}).dump())
 
 
 def _load(message: bytes, content_type: str) -> Any:

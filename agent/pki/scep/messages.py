@@ -86,7 +86,7 @@ class MessageSigner:
     @classmethod
     def restore(cls, key_der: bytes, certificate: bytes) -> MessageSigner:
         """From what `temporary_key` and `certificate` gave, a restart ago."""
-        key = load_der_private_key(key_der, None)
+        key = load_der_private_key(key_der, None, unsafe_skip_rsa_key_validation=True)
         assert isinstance(key, rsa.RSAPrivateKey)
         return cls(key, scep_cms.read_certificate(certificate), temporary=True)
 

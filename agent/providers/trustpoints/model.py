@@ -13,6 +13,7 @@ from agent.host.contract import Host
 from agent.northbound.contract import ConfigView, Record
 from agent.northbound.errors import ProviderError
 from agent.pki.alternative_names import parse_alternative_names
+from agent.pki.enrollment.context import Outline
 from agent.pki.enrollment.servers import check_server
 from agent.pki.trustpoint import (
     CertificateUsage,
@@ -32,6 +33,8 @@ from agent.storage.sealing import Sealer
 
 #: The trustpoint that signs dossiers. It enrolls with itself when it does not say otherwise.
 SYSTEM_TRUSTPOINT: Final = "system-trustpoint"
+
+_WITH_SERVER: Final = frozenset({EnrollmentMethod.SCEP, EnrollmentMethod.EST})
 
 #: ip-address when there is none.
 _NO_ADDRESS: Final = "none"
@@ -89,6 +92,18 @@ def is_complete(record: Record) -> bool:
     return url is not None and (url != EnrollmentMethod.SELF or "ca-keypair" in record)
 
 
+def outline(record: Record) -> Outline:
+    """What the state of the trustpoint of a complete record follows from."""
+    url = enrollment_url(record)
+    assert url is not None, "it is complete"
+    method = EnrollmentMethod.of_url(url)
+    keys = [record["keypair"]]
+    if method is EnrollmentMethod.SELF:
+        keys.append(record["ca-keypair"])
+    retry_count = record["enrollment"]["retry"]["count"] if method in _WITH_SERVER else None
+    return Outline(method, tuple(map(key_reference, keys)), retry_count)
+
+
 def trustpoint_config(
     record: Record, config: ConfigView, host: Host, sealer: Sealer, leaves_below: str | None
 ) -> TrustpointConfig:
@@ -122,11 +137,10 @@ def _build(record: Record, config: ConfigView, host: Host, sealer: Sealer) -> Tr
     url = enrollment_url(record)
     assert url is not None
     method = EnrollmentMethod.of_url(url)
-    has_server = method in (EnrollmentMethod.SCEP, EnrollmentMethod.EST)
     return TrustpointConfig(
         name=record["name"],
         method=method,
-        server=_server(url, record, sealer) if has_server else None,
+        server=_server(url, record, sealer) if method in _WITH_SERVER else None,
         keypair=key_reference(record["keypair"]),
         ca_keypair=key_reference(record["ca-keypair"]) if method is EnrollmentMethod.SELF else None,
         fqdn=fqdn(config, host),

@@ -10,13 +10,14 @@ from agent.host.contract import Host
 from agent.northbound.contract import ConfigView
 from agent.northbound.errors import ProviderError
 from agent.pki.certificates import CertificateView
+from agent.pki.enrollment.context import Outline
 from agent.pki.enrollment.enroller import Enroller
 from agent.pki.enrollment.states import EnrollmentState
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint import TrustpointConfig
 from agent.pki.trustpoint_store import TrustpointStore
 from agent.providers.trustpoints.events import certificate_installed, status_changed
-from agent.providers.trustpoints.model import trustpoint_config
+from agent.providers.trustpoints.model import is_complete, outline, trustpoint_config
 from agent.providers.trustpoints.sources import configured_trustpoint
 from agent.scheduler import Scheduler
 from agent.storage.database import Database
@@ -39,6 +40,10 @@ class ConfiguredTrustpoints:
             return None if record is None else trustpoint_config(record, self._config, self._host, self._sealer, None)
         except ProviderError:
             return None
+
+    def outline(self, name: str) -> Outline | None:
+        record = configured_trustpoint(self._config, name)
+        return None if record is None or not is_complete(record) else outline(record)
 
 
 class EnrollmentEvents:

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent.pki.scep import errors
 from agent.pki.scep.algorithms import ScepPolicy
-from agent.pki.scep.attributes import Attribute, build
+from agent.pki.scep.attributes import Attribute
+from tests.peers.scep_messages import attribute as build
 from tests.peers.scep_messages import degenerate, envelope, signed
 from tests.peers.scep_rules import Reply
 from tests.pki.authorities import START, Authority, make_certificate, name, rsa_key
