@@ -92,7 +92,7 @@ def many_enrollments(table: Table, folder: Path) -> None:
             agent.advance(minutes=2)
             seconds: list[float] = []
             while _pending(client):
-                seconds += timed(20, lambda _: other.ask(SMALL))
+                seconds += timed(200, lambda _: other.ask(SMALL))
             table.value(f"{MANY} trustpoints enrolled at once", time.perf_counter() - begin, "seconds")
             table.times("get of a few leaves meanwhile", seconds)
     finally:

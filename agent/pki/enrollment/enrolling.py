@@ -9,12 +9,14 @@ in one transaction; until then, and after a refusal, what was there before serve
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -55,6 +57,8 @@ from agent.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
+#: Trustpoints that ask the same server at the same time; the others take their turns.
+ASKING_AT_ONCE: Final = 32
 #: Seconds that a server may want us to wait: between two polls of the shortest and of the longest retry period.
 _PATIENCE: Final = (60.0, 3600.0)
 #: Between two looks whether the storage can be used again.
@@ -77,6 +81,7 @@ class Enrolling:
         self._self_authority = self_authority
         #: Orders that were not answered yet, with their challenge passwords: nowhere else than in memory.
         self._unanswered: dict[str, tuple[Order, ...]] = {}
+        self._places: dict[str, asyncio.Semaphore] = {}
 
     def make_leaf(self, config: TrustpointConfig, *, regenerate: bool) -> None:
         """With `enrollment self`: make the leaf. Raises as SelfAuthority.enroll and KeyStore.make do."""
@@ -204,8 +209,14 @@ class Enrolling:
             answers = [_Failed(error.message, passing=False)]
         else:
             again = name not in self._unanswered
-            answers = [await _ask(server, order, authority, again=again) for order in orders]
+            async with self._place_at(config):
+                answers = [await _ask(server, order, authority, again=again) for order in orders]
         return await in_thread(self._conclude, config, enrollment, answers, orders)
+
+    def _place_at(self, config: TrustpointConfig) -> asyncio.Semaphore:
+        """A place among those that ask the same server at the same time."""
+        assert config.server is not None
+        return self._places.setdefault(urlsplit(config.server.url).netloc, asyncio.Semaphore(ASKING_AT_ONCE))
 
     def _prepare(self, name: str) -> tuple[TrustpointConfig, Enrollment, Authority, tuple[Order, ...]] | None:
         context = self._context
