@@ -1,15 +1,15 @@
 """Telling of certificates that expire, at the moments of agent/pki/expiry.py.
 
-Looked for at start, whenever a trustpoint has got a certificate, and at the next moment of the schedule. Of each
-certificate the latest warning that is due is told once; after a restart it is told again, because nobody knows who has
-heard of it.
+Looked for at start, soon after a trustpoint has got a certificate, at the next moment of the schedule, and daily. Of
+each certificate the latest warning that is due is told once; after a restart it is told again, because nobody knows who
+has heard of it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from cryptography import x509
@@ -22,9 +22,14 @@ from agent.providers.keystore.vocabulary import entries, named
 from agent.providers.services import Services
 from agent.providers.trustpoints.events import CERTIFICATE_INSTALLED
 
-#: What is planned: the next moment of the schedule, and a look at what has just changed.
+#: What is planned: the next moment of the schedule, and a look at what has changed.
 _NEXT: Final = "certificate-expiration/next"
-_NOW: Final = "certificate-expiration/now"
+_CHANGED: Final = "certificate-expiration/changed"
+
+#: Certificates may come by the hundred: a look at all of them is not for each one that comes.
+SETTLING: Final = timedelta(seconds=1)
+#: Clocks are set, and looks fail: none is longer ago than this.
+LONGEST_WAIT: Final = timedelta(days=1)
 
 Work = Callable[[], Awaitable[None]]
 
@@ -46,16 +51,23 @@ class ExpirationWatch:
         self._lock = threading.Lock()
         #: (name of the key, name of the certificate, the certificate) -> the warning that was told.
         self._told: dict[tuple[str, str, x509.Certificate], datetime] = {}
+        #: A look is planned that will see what has changed.
+        self._is_noticed = False
 
     def start(self) -> None:
-        """Look now, and after every certificate that is installed."""
-        self._look_soon()
+        """Look now, and after certificates are installed."""
         self._services.bus.subscribe(self._notice)
+        self._planner.at(_CHANGED, self._services.clock.now(), self._look)
 
     def look(self) -> None:
         """Tell what is due, and plan the next look."""
         with self._lock:
+            # Before looking: what changes from here on needs another look.
+            self._is_noticed = False
             now = self._services.clock.now()
+            latest = now + LONGEST_WAIT
+            # First, so that a look that fails is not the last one.
+            self._planner.at(_NEXT, latest, self._look)
             told: dict[tuple[str, str, x509.Certificate], datetime] = {}
             following = []
             for key, name, certificate in self._certificates():
@@ -67,10 +79,9 @@ class ExpirationWatch:
                     told[key, name, certificate] = due
                 following.append(next_warning(end, now))
             self._told = told
-            moments = [moment for moment in following if moment is not None]
-            if moments:
-                # Inside the lock: of two looks, the later one has the last word.
-                self._planner.at(_NEXT, min(moments), self._look)
+            # Inside the lock: of two looks, the later one has the last word.
+            moments = (moment for moment in following if moment is not None)
+            self._planner.at(_NEXT, min([latest, *moments]), self._look)
 
     def _certificates(self) -> list[tuple[str, str, x509.Certificate]]:
         """All certificates of the keystore, each with the names of its entries."""
@@ -84,11 +95,9 @@ class ExpirationWatch:
 
     def _notice(self, event: Event) -> None:
         """The event bus's listener: it must neither wait nor publish."""
-        if event.path == CERTIFICATE_INSTALLED:
-            self._look_soon()
-
-    def _look_soon(self) -> None:
-        self._planner.at(_NOW, self._services.clock.now(), self._look)
+        if event.path == CERTIFICATE_INSTALLED and not self._is_noticed:
+            self._is_noticed = True
+            self._planner.at(_CHANGED, self._services.clock.now() + SETTLING, self._look)
 
     async def _look(self) -> None:
         await self._planner.in_thread(self.look)
