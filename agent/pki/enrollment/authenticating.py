@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.pki.chains import order_chain, verify_links
 from agent.pki.enrollment.context import Context
+from agent.pki.enrollment.enrolling import Enrolling
 from agent.pki.enrollment.errors import (
     CertificateTextMissingError,
     FingerprintMismatchError,
@@ -32,8 +33,9 @@ from agent.pki.trustpoint_store import Slot, authority_certificates
 class Authenticating:
     """Authenticates trustpoints. Any thread may call it."""
 
-    def __init__(self, context: Context, self_authority: SelfAuthority) -> None:
+    def __init__(self, context: Context, self_authority: SelfAuthority, enrolling: Enrolling) -> None:
         self._context = context
+        self._enrolling = enrolling
         self._self_authority = self_authority
 
     def make_root(self, config: TrustpointConfig) -> None:
@@ -121,7 +123,7 @@ class Authenticating:
         with self._context.changing(name) as change:
             views = self._context.store.trust(name, stored, change.transaction)
             # A request to another authority, or one that nobody trusts any more, has come to its end.
-            self._context.records.end(name, change.transaction)
+            self._enrolling.forget(name, change.transaction)
             self._context.records.succeeded(name, change.transaction)
             self._context.tell_installed(name, views, stored, change.transaction)
 

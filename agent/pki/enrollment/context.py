@@ -6,7 +6,7 @@ state is another one than before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,14 @@ from agent.pki.enrollment.states import EnrollmentState, Facts, state_of
 from agent.pki.kept_keys import KeptKeys
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint import EnrollmentMethod, KeyReference, TrustpointConfig
-from agent.pki.trustpoint_store import ROUTER_ROLES, Slot, StoredCertificate, TrustpointStore
+from agent.pki.trustpoint_store import (
+    PURPOSES_OF_ROLES,
+    ROUTER_ROLES,
+    Slot,
+    StoredCertificate,
+    TrustpointStore,
+    public_key_der,
+)
 from agent.scheduler import Scheduler
 from agent.storage.database import Database, Transaction
 
@@ -105,6 +112,16 @@ class Context:
             transaction.after_commit(
                 lambda view=view, changes=certificate.changes: self.listener.installed(name, view, changes)  # type: ignore[misc]
             )
+
+    def has_keys_of(self, certificates: Sequence[StoredCertificate], transaction: Transaction) -> bool:
+        """Whether the key pairs in service are those of these certificates of the device."""
+        for stored in certificates:
+            assert stored.key is not None, "the device's own"
+            pair = self.key_store.find(stored.key.type, stored.key.label, transaction)
+            public = dict(pair.parts).get(PURPOSES_OF_ROLES[stored.role]) if pair is not None else None
+            if public != public_key_der(stored.certificate.public_key()):
+                return False
+        return True
 
     def _facts(self, name: str, transaction: Transaction | None) -> Facts:
         outline = self.configs.outline(name)

@@ -59,7 +59,7 @@ class Enroller:
         enrolling = Enrolling(context, self_authority)
         return cls(
             context=context,
-            authenticating=Authenticating(context, self_authority),
+            authenticating=Authenticating(context, self_authority, enrolling),
             enrolling=enrolling,
             importing=Importing(context, enrolling),
             queries=Queries(context),

@@ -39,7 +39,7 @@ from agent.pki.enrollment.servers import Authority, Server, is_passing, server_o
 from agent.pki.enrollment.states import EnrollmentState
 from agent.pki.enrolment_errors import EnrolmentError
 from agent.pki.enrolment_outcome import Difference, Granted, Outcome, Pending, Rejected
-from agent.pki.errors import KeyNotFoundError, NotAuthenticatedError, PkiError
+from agent.pki.errors import KeyChangedError, KeyNotFoundError, NotAuthenticatedError, PkiError
 from agent.pki.kept_keys import KeySlot
 from agent.pki.key_store import NewKeyPair
 from agent.pki.keys import KeyPurpose, PrivateKey
@@ -53,7 +53,6 @@ from agent.pki.trustpoint_store import (
     is_key_of,
 )
 from agent.storage.database import Transaction
-from agent.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +60,8 @@ log = logging.getLogger(__name__)
 ASKING_AT_ONCE: Final = 32
 #: Seconds that a server may want us to wait: between two polls of the shortest and of the longest retry period.
 _PATIENCE: Final = (60.0, 3600.0)
-#: Between two looks whether the storage can be used again.
-_STORAGE_PAUSE: Final = timedelta(minutes=1)
+#: Until a turn that broke off is made again.
+_PAUSE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,7 @@ class Enrolling:
     ) -> bool:
         """Take certificates for requests that are open; whether that was the last of them.
 
-        Raises as KeyStore.store_sealed does.
+        Raises KeyChangedError when the key pair was replaced since it was asked for, and as KeyStore.store_sealed does.
         """
         context, name = self._context, config.name
         enrollment = context.records.find(name, transaction)
@@ -180,6 +179,8 @@ class Enrolling:
             context.kept_keys.put_into_service(name, transaction)
         else:
             context.kept_keys.discard(name, KeySlot.PREVIOUS, transaction)
+        if not context.has_keys_of(waiting, transaction):
+            raise KeyChangedError(name, "router")
         views = context.store.install(name, waiting, transaction)
         self.forget(name, transaction)
         context.records.succeeded(name, transaction)
@@ -189,11 +190,21 @@ class Enrolling:
     # Asking a server
 
     async def _first_turn(self, name: str) -> None:
-        rejected = await self._turn(name, first=True)
+        rejected = await self._turn_or_later(name, first=True)
         if rejected is not None:
             raise EnrollmentRejectedError(rejected)
 
-    async def _turn(self, name: str, *, first: bool = False) -> str | None:
+    async def _turn_or_later(self, name: str, *, first: bool = False) -> str | None:
+        """A turn; when it breaks off, it is made again."""
+        try:
+            return await self._turn(name, first=first)
+        except Exception:
+            # Mostly the storage can't be used, and nothing was noted.
+            log.exception("trustpoint %s: its enrollment broke off, and goes on in a while", name)
+            self._plan(name, at=self._context.clock.now() + _PAUSE)
+            raise
+
+    async def _turn(self, name: str, *, first: bool) -> str | None:
         """Ask for everything that is open. Returns why the enrollment has failed, if it has."""
         in_thread = self._context.scheduler.in_thread
         prepared = await in_thread(self._prepare, name)
@@ -225,6 +236,7 @@ class Enrolling:
             if enrollment is not None:
                 log.info("trustpoint %s: its configuration has changed, its enrollment is over", name)
                 self.cancel(name)
+            self._forget_unanswered(name)
             return None
         authority = Authority.of(one for one in context.store.stored(name) if one.role in AUTHORITY_ROLES)
         granted = {stored.role for stored in context.store.stored(name, Slot.GRANTED)}
@@ -251,14 +263,16 @@ class Enrolling:
             if isinstance(answer, Granted)
         ]
         refusal = self._refusal(answers, enrollment, config)
-        with context.changing(name) as change:
-            if not self._is_still(enrollment, change):
+        if refusal is None:
+            try:
+                with context.changing(name) as change:
+                    if not self._is_still(enrollment, change):
+                        return None
+                    if not (granted and self.complete(config, granted, change.transaction)):
+                        self._wait(config, enrollment, answers, change)
                 return None
-            if refusal is None and granted and self.complete(config, granted, change.transaction):
-                return None
-            if refusal is None:
-                self._wait(config, enrollment, answers, change)
-                return None
+            except PkiError as error:
+                refusal = error.message
         self._reject(name, enrollment, refusal)
         return refusal
 
@@ -321,12 +335,7 @@ class Enrolling:
 
     def _plan(self, name: str, *, at: datetime) -> None:
         async def work() -> None:
-            try:
-                await self._turn(name)
-            except StorageError as error:
-                # Nothing was noted: the same turn again, when the storage may be well.
-                log.error("trustpoint %s: its enrollment waits for the storage: %s", name, error)
-                self._plan(name, at=self._context.clock.now() + _STORAGE_PAUSE)
+            await self._turn_or_later(name)
 
         self._context.scheduler.at(_key(name), at, work)
 
@@ -390,13 +399,16 @@ class Enrolling:
             return Order(record, record.request, holder)
         if record.signer_key is not None:
             return Order(record, record.request, holder, MessageSigner.restore(record.signer_key, record.signer))
-        key = holder.key if holder is not None else self._key_of(config, record)
-        return Order(record, record.request, holder, MessageSigner.holder(key, record.signer))
+        signer = MessageSigner.holder(self._signing_key(config, enrollment, record), record.signer)
+        return Order(record, record.request, holder, signer)
 
-    def _key_of(self, config: TrustpointConfig, record: CertificateRequest) -> PrivateKey:
-        incoming = self._context.kept_keys.private_key(config.name, KeySlot.INCOMING, record.purpose)
-        reference = config.keypair
-        return incoming or self._context.key_store.private_key(reference.type, reference.label, purpose=record.purpose)
+    def _signing_key(self, config: TrustpointConfig, enrollment: Enrollment, record: CertificateRequest) -> PrivateKey:
+        """The key of a request's signer: of a renewal the one in service, else the one that the request is for."""
+        name, reference = config.name, config.keypair
+        incoming = self._context.kept_keys.private_key(name, KeySlot.INCOMING, record.purpose)
+        if incoming is not None and not enrollment.renewal:
+            return incoming
+        return self._context.key_store.private_key(reference.type, reference.label, purpose=record.purpose)
 
 
 async def _ask(server: Server, order: Order, authority: Authority, *, again: bool) -> Outcome | _Failed:

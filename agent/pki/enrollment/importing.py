@@ -30,7 +30,6 @@ from agent.pki.kept_keys import KeySlot
 from agent.pki.pkcs12 import Pkcs12Contents, write_pkcs12
 from agent.pki.trustpoint import TrustpointConfig
 from agent.pki.trustpoint_store import (
-    PURPOSES_OF_ROLES,
     Slot,
     StoredCertificate,
     authority_certificates,
@@ -146,7 +145,7 @@ class Importing:
                 if not is_issued_by(stored.certificate, issuer):
                     raise NothingToRestoreError("The previous certificates are of another certification authority.")
             context.kept_keys.bring_back(name, transaction)
-            if not self._has_keys_of(previous, transaction):
+            if not context.has_keys_of(previous, transaction):
                 raise NothingToRestoreError(
                     "The key pair of the previous certificates is not there any more: enroll again instead."
                 )
@@ -186,15 +185,6 @@ class Importing:
             raise CertificateMismatchError(error.message) from error
         _check_usable(found.certificate, issuer, self._context.clock.now(), allow_sha1=allow_sha1)
         return found
-
-    def _has_keys_of(self, certificates: Sequence[StoredCertificate], transaction: Transaction) -> bool:
-        for stored in certificates:
-            assert stored.key is not None, "the device's own"
-            pair = self._context.key_store.find(stored.key.type, stored.key.label, transaction)
-            public = dict(pair.parts).get(PURPOSES_OF_ROLES[stored.role]) if pair is not None else None
-            if public != public_key_der(stored.certificate.public_key()):
-                return False
-        return True
 
 
 def _check_usable(certificate: x509.Certificate, issuer: x509.Certificate, now: datetime, *, allow_sha1: bool) -> None:
