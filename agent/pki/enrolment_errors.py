@@ -42,7 +42,10 @@ class AlgorithmNotAllowedError(EnrolmentError):
     """
 
     def __init__(self, use: str, algorithm: str) -> None:
-        super().__init__(f"The {use} uses {algorithm}, which is weak; allow it for this CA, or have the CA upgraded.")
+        super().__init__(
+            f"The {use} uses {algorithm}, which is weak: have the CA upgraded, or allow it for this trustpoint by"
+            " enrollment/allow-weak-algorithms."
+        )
         self.use = use
         self.algorithm = algorithm
 

@@ -79,6 +79,7 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         enrollment.WrongMethodError: Refusal("operation-failed", "wrong-method"),
         enrollment.CertificateTextMissingError: Refusal("missing-element", "certificate-missing", "certificates"),
         enrollment.FingerprintMismatchError: Refusal("invalid-value", "fingerprint-mismatch", "fingerprint"),
+        enrollment.ConfigurationChangedError: Refusal("operation-failed", "configuration-changed"),
         enrollment.NothingOfferedError: Refusal("data-missing", "nothing-offered"),
         enrollment.ChallengeMissingError: Refusal("missing-element", "challenge-password-missing", "challenge"),
         enrollment.EnrollmentRejectedError: Refusal("operation-failed", "enrollment-rejected"),

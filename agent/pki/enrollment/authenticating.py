@@ -2,7 +2,10 @@
 Certificate Authority for Trustpoint Authentication").
 
 What a server sends is trusted only when somebody has compared a fingerprint: the one that comes with the request, or
-the one that `accept` is given for what was offered. What an administrator pastes is trusted because he pastes it.
+the one that `accept` is given for what was offered. It vouches for its certificate and for what that one has issued,
+not for what stands above: whoever has the certificate of an issuing CA can make other ones above it, up to a root of
+his own. So the top of what is trusted is the certificate that was compared. What an administrator pastes is trusted
+because he pastes it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from agent.pki.enrollment.context import Context
 from agent.pki.enrollment.enrolling import Enrolling
 from agent.pki.enrollment.errors import (
     CertificateTextMissingError,
+    ConfigurationChangedError,
     FingerprintMismatchError,
     NothingOfferedError,
     WrongMethodError,
@@ -27,7 +31,7 @@ from agent.pki.enrollment.servers import Authority, server_of
 from agent.pki.errors import PkiError
 from agent.pki.fingerprints import Fingerprint
 from agent.pki.trustpoint import EnrollmentMethod, TrustpointConfig
-from agent.pki.trustpoint_store import Slot, authority_certificates
+from agent.pki.trustpoint_store import Slot, authority_certificates, is_issued_by
 
 
 class Authenticating:
@@ -61,14 +65,15 @@ class Authenticating:
             raise CertificateTextMissingError(config.name)
         chain = order_chain(certificates)
         verify_links(chain, self._context.clock.now())
-        if fingerprint is not None and not _vouches(fingerprint, chain):
-            raise FingerprintMismatchError(config.name)
-        self._trust(config.name, Authority(chain))
+        authority = Authority(chain)
+        if fingerprint is not None:
+            _vouched_for(authority, fingerprint, config.name)
+        self._trust(config.name, authority)
 
     def fetch(self, config: TrustpointConfig, fingerprint: Fingerprint | None) -> Future[None]:
         """Ask the server; with a fingerprint of one of its chain trust it, else offer what it sent.
 
-        The future raises FingerprintMismatchError, and as server_of and Server.fetch do.
+        The future raises FingerprintMismatchError, ConfigurationChangedError, and as server_of and Server.fetch do.
         """
 
         async def work() -> None:
@@ -76,7 +81,8 @@ class Authenticating:
                 authority = await server_of(config, self._context.clock).fetch()
                 await self._context.scheduler.in_thread(self._take, config, authority, fingerprint)
             except PkiError as error:
-                await self._context.scheduler.in_thread(self.note_failure, config.name, error.message, tell=True)
+                if self._context.configs.find(config.name) is not None:
+                    await self._context.scheduler.in_thread(self.note_failure, config.name, error.message, tell=True)
                 raise
 
         return self._context.scheduler.run(work)
@@ -89,10 +95,7 @@ class Authenticating:
         offered = self._context.store.stored(name, Slot.OFFERED)
         if not offered:
             raise NothingOfferedError(name)
-        authority = Authority.of(offered)
-        if not _vouches(fingerprint, authority.chain):
-            raise FingerprintMismatchError(name)
-        self._trust(name, authority)
+        self._trust(name, _vouched_for(Authority.of(offered), fingerprint, name))
 
     def note_failure(self, name: str, message: str, *, tell: bool = False) -> None:
         """Keep why an operation failed, to be shown. `tell`: nobody waits for its end any more, maybe."""
@@ -102,12 +105,12 @@ class Authenticating:
                 change.reason = message
 
     def _take(self, config: TrustpointConfig, authority: Authority, fingerprint: Fingerprint | None) -> None:
+        if self._context.configs.find(config.name) != config:
+            raise ConfigurationChangedError(config.name)
         if fingerprint is None:
             self._offer(config.name, authority)
-        elif _vouches(fingerprint, authority.chain):
-            self._trust(config.name, authority)
         else:
-            raise FingerprintMismatchError(config.name)
+            self._trust(config.name, _vouched_for(authority, fingerprint, config.name))
 
     def _offer(self, name: str, authority: Authority) -> None:
         with self._context.changing(name) as change:
@@ -122,15 +125,24 @@ class Authenticating:
         stored = authority_certificates(authority.chain, authority.authorities)
         with self._context.changing(name) as change:
             views = self._context.store.trust(name, stored, change.transaction)
-            # A request to another authority, or one that nobody trusts any more, has come to its end.
-            self._enrolling.forget(name, change.transaction)
+            if self._enrolling.forget(name, change.transaction):
+                # It may have gone to another authority.
+                change.reason = "The trustpoint was authenticated again: the enrollment that was under way is over."
             self._context.records.succeeded(name, change.transaction)
             self._context.tell_installed(name, views, stored, change.transaction)
 
 
-def _vouches(fingerprint: Fingerprint, chain: Collection[x509.Certificate]) -> bool:
-    """Whether it is that of one of the chain: all others hang on it by signatures that are checked."""
-    return any(fingerprint.matches(certificate.public_bytes(Encoding.DER)) for certificate in chain)
+def _vouched_for(authority: Authority, fingerprint: Fingerprint, trustpoint: str) -> Authority:
+    """What of the authority hangs on the certificate with this fingerprint, by signatures that were checked.
+
+    Raises FingerprintMismatchError.
+    """
+    for tier, certificate in enumerate(authority.chain):
+        if fingerprint.matches(certificate.public_bytes(Encoding.DER)):
+            chain = authority.chain[tier:]
+            issued = [ra for ra in authority.authorities if any(is_issued_by(ra, ca) for ca in chain)]
+            return Authority(chain, tuple(issued))
+    raise FingerprintMismatchError(trustpoint)
 
 
 def _source(config: TrustpointConfig) -> str:

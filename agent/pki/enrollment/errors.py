@@ -40,6 +40,15 @@ class FingerprintMismatchError(PkiError):
         )
 
 
+class ConfigurationChangedError(PkiError):
+    """The trustpoint is configured in another way than when the operation began."""
+
+    def __init__(self, trustpoint: str) -> None:
+        super().__init__(
+            f"The configuration of trustpoint {trustpoint} was changed meanwhile, and nothing was kept: do it again."
+        )
+
+
 class NothingOfferedError(PkiError):
     """There are no certificates that wait to be accepted."""
 
