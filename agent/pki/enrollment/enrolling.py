@@ -40,6 +40,7 @@ from agent.pki.enrollment.states import EnrollmentState
 from agent.pki.enrolment_errors import EnrolmentError
 from agent.pki.enrolment_outcome import Difference, Granted, Outcome, Pending, Rejected
 from agent.pki.errors import KeyChangedError, KeyNotFoundError, NotAuthenticatedError, PkiError
+from agent.pki.fingerprints import sha256_text
 from agent.pki.kept_keys import KeySlot
 from agent.pki.key_store import NewKeyPair
 from agent.pki.keys import KeyPurpose, PrivateKey
@@ -60,6 +61,10 @@ log = logging.getLogger(__name__)
 ASKING_AT_ONCE: Final = 32
 #: Seconds that a server may want us to wait: between two polls of the shortest and of the longest retry period.
 _PATIENCE: Final = (60.0, 3600.0)
+#: What else is to be said of a refusal when the challenge password is gone with an earlier process.
+_RESTARTED: Final = (
+    "The agent was restarted before there was an answer, and challenge passwords are not stored: enroll again."
+)
 #: Until a turn that broke off is made again.
 _PAUSE: Final = timedelta(minutes=1)
 
@@ -140,7 +145,8 @@ class Enrolling:
         """End the enrollment that is under way; whether there was one."""
         with self._context.changing(name) as change:
             ended = self.forget(name, change.transaction)
-            self._context.records.succeeded(name, change.transaction)
+            if ended:
+                self._context.records.succeeded(name, change.transaction)
         return ended
 
     def forget(self, name: str, transaction: Transaction) -> bool:
@@ -221,7 +227,10 @@ class Enrolling:
         else:
             again = name not in self._unanswered
             async with self._place_at(config):
-                answers = [await _ask(server, order, authority, again=again) for order in orders]
+                answers = [
+                    await _ask(server, order, authority, again=again and not _may_be_unsent(order, enrollment))
+                    for order in orders
+                ]
         return await in_thread(self._conclude, config, enrollment, answers, orders)
 
     def _place_at(self, config: TrustpointConfig) -> asyncio.Semaphore:
@@ -282,7 +291,8 @@ class Enrolling:
         """Why the enrollment is over without a certificate; None if it is not."""
         for answer in answers:
             if isinstance(answer, Rejected):
-                return f"The certification authority has refused the request: {answer.reason}."
+                refused = f"The certification authority has refused the request: {answer.reason}."
+                return f"{refused} {_RESTARTED}" if self._has_lost_challenge(enrollment) else refused
             if isinstance(answer, _Failed) and not answer.passing:
                 return answer.message
             if isinstance(answer, Granted) and (defect := self._defect(answer.certificate)) is not None:
@@ -294,6 +304,14 @@ class Enrolling:
             asked = f"The certification authority was asked {enrollment.attempts} times again without a decision."
             return f"{asked} {reason or 'Have the request approved, and enroll again.'}"
         return None
+
+    def _has_lost_challenge(self, enrollment: Enrollment) -> bool:
+        """Whether an earlier process sent a request with a challenge password, and nobody knows if it has arrived."""
+        return (
+            enrollment.state is EnrollmentState.REQUESTING
+            and enrollment.trustpoint not in self._unanswered
+            and not all(map(_is_whole, enrollment.requests))
+        )
 
     def _defect(self, certificate: x509.Certificate) -> str | None:
         if self._context.clock.now() > certificate.not_valid_after_utc:
@@ -393,22 +411,33 @@ class Enrolling:
             raise ChallengeMissingError(config.name)
 
     def _order_again(self, config: TrustpointConfig, enrollment: Enrollment, record: CertificateRequest) -> Order:
-        """The order of a request that was sent before, maybe by an earlier process. Raises KeyNotFoundError."""
+        """The order of a request that was sent before, maybe by an earlier process.
+
+        Raises KeyNotFoundError, KeyChangedError.
+        """
         holder = self._holder(config, self._context.store.stored(config.name)) if enrollment.renewal else None
         if record.signer is None:
             return Order(record, record.request, holder)
         if record.signer_key is not None:
             return Order(record, record.request, holder, MessageSigner.restore(record.signer_key, record.signer))
-        signer = MessageSigner.holder(self._signing_key(config, enrollment, record), record.signer)
+        signer = MessageSigner.holder(self._signing_key(config, enrollment, record, record.signer), record.signer)
         return Order(record, record.request, holder, signer)
 
-    def _signing_key(self, config: TrustpointConfig, enrollment: Enrollment, record: CertificateRequest) -> PrivateKey:
-        """The key of a request's signer: of a renewal the one in service, else the one that the request is for."""
+    def _signing_key(
+        self, config: TrustpointConfig, enrollment: Enrollment, record: CertificateRequest, signer: bytes
+    ) -> PrivateKey:
+        """The key of a request's signer: of a renewal the one in service, else the one that the request is for.
+
+        Raises KeyNotFoundError, KeyChangedError.
+        """
         name, reference = config.name, config.keypair
         incoming = self._context.kept_keys.private_key(name, KeySlot.INCOMING, record.purpose)
         if incoming is not None and not enrollment.renewal:
             return incoming
-        return self._context.key_store.private_key(reference.type, reference.label, purpose=record.purpose)
+        key = self._context.key_store.private_key(reference.type, reference.label, purpose=record.purpose)
+        if not is_key_of(key, x509.load_der_x509_certificate(signer)):
+            raise KeyChangedError(name, "router")
+        return key
 
 
 async def _ask(server: Server, order: Order, authority: Authority, *, again: bool) -> Outcome | _Failed:
@@ -420,6 +449,20 @@ async def _ask(server: Server, order: Order, authority: Authority, *, again: boo
         return _Failed(error.message, is_passing(error))
     except PkiError as error:
         return _Failed(error.message, passing=False)
+    except Exception:
+        log.exception("what a certification authority sent can't be dealt with, in a way that nobody has foreseen")
+        return _Failed("The agent can't deal with what the certification authority sent: see its log.", passing=False)
+
+
+def _may_be_unsent(order: Order, enrollment: Enrollment) -> bool:
+    """Whether the server may never have got the request, and we still have the whole of it: then it is sent again as it
+    was. Of one with a challenge password an earlier process has left the rest, with which a server can be polled."""
+    return enrollment.state is EnrollmentState.REQUESTING and _is_whole(order.record)
+
+
+def _is_whole(record: CertificateRequest) -> bool:
+    """Whether the request is kept as it was sent: it has no challenge password."""
+    return sha256_text(record.request) == record.sha256
 
 
 def _granted(config: TrustpointConfig, order: Order, answer: Granted) -> StoredCertificate:
