@@ -139,6 +139,11 @@ class RequestView:
     subject: str
     fingerprint: str
 
+    @classmethod
+    def from_der(cls, role: CertificateRole, der: bytes, fingerprint: str) -> RequestView:
+        """The view of a request of this device, PKCS #10 in DER."""
+        return cls(role, _visible(format_name(x509.load_der_x509_csr(der).subject)), fingerprint)
+
 
 def key_usage_names(usage: x509.KeyUsage) -> tuple[str, ...]:
     """The usages by their names in RFC 5280, in the order of the bits."""

@@ -12,7 +12,7 @@ from agent.integrity.dossier import DossierRequest
 from agent.integrity.errors import SourceUnavailableError
 from agent.integrity.sources.description import platform_text, version_text
 from agent.northbound.errors import ProviderError
-from agent.pki.certificates import CertificateView
+from agent.pki.certificates import CertificateView, RequestView
 from agent.pki.key_store import KeyPair
 from agent.pki.user_key_store import ImportedKey
 from agent.providers.auditing import auditing
@@ -55,9 +55,14 @@ class Device:
     def user_keys(self) -> Sequence[ImportedKey]:
         return self._services.user_key_store.list()
 
-    def trustpoints(self) -> Mapping[str, Sequence[CertificateView]]:
-        store = self._services.trustpoint_store
-        return {name: store.certificates(name) for name in store.names()}
+    def trustpoints(self) -> Mapping[str, Sequence[CertificateView | RequestView]]:
+        store, records = self._services.trustpoint_store, self._services.enroller.context.records
+        names = sorted({*store.names(), *records.names()})
+        found: dict[str, list[CertificateView | RequestView]] = {
+            name: [*store.certificates(name), *records.requests(name)] for name in names
+        }
+        # Certificates that wait to be accepted are none of the trustpoint yet.
+        return {name: views for name, views in found.items() if views}
 
     def dossier(self, options: DossierArguments, caller: Caller) -> str:
         with auditing(self._services, caller, "collect-dossier"), refusing(INTEGRITY_REFUSALS):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.clock import Clock
-from agent.pki.certificates import CertificateRole
+from agent.pki.certificates import CertificateRole, RequestView
 from agent.pki.enrollment.states import EnrollmentState
 from agent.pki.keys import KeyPurpose
 from agent.pki.trustpoint import EnrollmentMethod
@@ -40,6 +40,10 @@ class CertificateRequest:
     sha256: str
     signer: bytes | None = field(default=None, repr=False)
     signer_key: bytes | None = field(default=None, repr=False)
+
+    @property
+    def view(self) -> RequestView:
+        return RequestView.from_der(self.role, self.request, self.md5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,11 @@ class EnrollmentRecords:
             row["attempts"],
             _moment(row["next_attempt"]),
         )
+
+    def requests(self, name: str) -> list[RequestView]:
+        """What the trustpoint has asked for and not got yet."""
+        enrollment = self.find(name)
+        return [] if enrollment is None else [request.view for request in enrollment.requests]
 
     def begin(self, enrollment: Enrollment, transaction: Transaction) -> None:
         """Remember a new enrollment."""
