@@ -192,8 +192,10 @@ class EstServer:
             timeout=self._server.timeout,
             allow_sha1=self._server.allow_weak,
         ) as client:
-            same = holder is not None and _subject(order) == holder.certificate.subject
-            # Another subject is another certificate (RFC 7030 section 4.2.2).
+            # Other names are another certificate (RFC 7030 section 4.2.2).
+            same = holder is not None and _names(x509.load_der_x509_csr(order.record.request)) == _names(
+                holder.certificate
+            )
             enroll = client.reenroll if same else client.enroll
             outcome = await enroll(order.record.request, CaChain(authority.chain))
         _log_weaknesses(self._trustpoint, outcome.weaknesses)
@@ -211,8 +213,12 @@ def login_of(server: EnrollmentServer) -> Login | None:
     return Login(server.username, server.password)
 
 
-def _subject(order: Order) -> x509.Name:
-    return x509.load_der_x509_csr(order.record.request).subject
+def _names(of: x509.Certificate | x509.CertificateSigningRequest) -> tuple[x509.Name, frozenset[x509.GeneralName]]:
+    try:
+        alternative = frozenset(of.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        alternative = frozenset()
+    return of.subject, alternative
 
 
 def _log_weaknesses(trustpoint: str, weaknesses: Iterable[Weakness]) -> None:
