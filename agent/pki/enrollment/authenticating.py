@@ -42,10 +42,16 @@ class Authenticating:
         self._enrolling = enrolling
         self._self_authority = self_authority
 
-    def make_root(self, config: TrustpointConfig) -> None:
-        """With `enrollment self`: make the root. Raises as SelfAuthority.authenticate does."""
+    def make_root(self, config: TrustpointConfig, fingerprint: Fingerprint | None) -> None:
+        """With `enrollment self`: make the root. Raises WrongMethodError, and as SelfAuthority.authenticate does."""
+        if fingerprint is not None:
+            raise WrongMethodError(
+                f"The root of trustpoint {config.name} is made here, and has no fingerprint yet: leave it out.",
+                "fingerprint",
+            )
         with self._context.changing(config.name) as change:
             root = self._self_authority.authenticate(config, change.transaction)
+            self._context.discard_useless_keys(config.name, change.transaction)
             self._context.records.succeeded(config.name, change.transaction)
             change.transaction.after_commit(lambda: self._context.listener.installed(config.name, root, ()))
 
@@ -59,7 +65,8 @@ class Authenticating:
         if config.method is not EnrollmentMethod.TERMINAL:
             raise WrongMethodError(
                 f"Trustpoint {config.name} gets its certificates from {_source(config)}: leave certificate out, or set"
-                " enrollment/url to terminal."
+                " enrollment/url to terminal.",
+                "certificates",
             )
         if not certificates:
             raise CertificateTextMissingError(config.name)
@@ -128,6 +135,7 @@ class Authenticating:
             if self._enrolling.forget(name, change.transaction):
                 # It may have gone to another authority.
                 change.reason = "The trustpoint was authenticated again: the enrollment that was under way is over."
+            self._context.discard_useless_keys(name, change.transaction)
             self._context.records.succeeded(name, change.transaction)
             self._context.tell_installed(name, views, stored, change.transaction)
 

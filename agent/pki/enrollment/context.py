@@ -16,7 +16,7 @@ from agent.clock import Clock
 from agent.pki.certificates import CertificateRole, CertificateView
 from agent.pki.enrollment.records import EnrollmentRecords
 from agent.pki.enrollment.states import EnrollmentState, Facts, state_of
-from agent.pki.kept_keys import KeptKeys
+from agent.pki.kept_keys import KeptKeys, KeySlot
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint import EnrollmentMethod, KeyReference, TrustpointConfig
 from agent.pki.trustpoint_store import (
@@ -84,6 +84,11 @@ class Context:
     def state(self, name: str, transaction: Transaction | None = None) -> tuple[EnrollmentState, str]:
         """The state of a trustpoint, and what brings it further."""
         return state_of(self._facts(name, transaction))
+
+    def discard_useless_keys(self, name: str, transaction: Transaction) -> None:
+        """Forget the keys of previous certificates that are not there any more."""
+        if not self.store.stored(name, Slot.PREVIOUS, transaction):
+            self.kept_keys.discard(name, KeySlot.PREVIOUS, transaction)
 
     def attempts_allowed(self, name: str) -> int | None:
         """How many times the trustpoint's server is asked again at most; None for one without a server."""

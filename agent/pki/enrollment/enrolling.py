@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.pki.certificates import CertificateRole
@@ -65,6 +65,11 @@ _PATIENCE: Final = (60.0, 3600.0)
 _RESTARTED: Final = (
     "The agent was restarted before there was an answer, and challenge passwords are not stored: enroll again."
 )
+#: The keys that can prove who asks: SCEP is made for RSA, and TLS has no DSA any more.
+_HOLDING_KEYS: Final = {
+    EnrollmentMethod.SCEP: (rsa.RSAPrivateKey,),
+    EnrollmentMethod.EST: (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey),
+}
 #: Until a turn that broke off is made again.
 _PAUSE: Final = timedelta(minutes=1)
 
@@ -87,9 +92,13 @@ class Enrolling:
         self._unanswered: dict[str, tuple[Order, ...]] = {}
         self._places: dict[str, asyncio.Semaphore] = {}
 
-    def make_leaf(self, config: TrustpointConfig, *, regenerate: bool) -> None:
-        """With `enrollment self`: make the leaf. Raises as SelfAuthority.enroll and KeyStore.make do."""
+    def make_leaf(self, config: TrustpointConfig, challenge: str, *, regenerate: bool) -> None:
+        """With `enrollment self`: make the leaf.
+
+        Raises WrongMethodError, and as SelfAuthority.enroll and KeyStore.make do.
+        """
         context = self._context
+        self._check_challenge(config, challenge, None)
         new = self._new_pair(config) if regenerate else None
         with context.changing(config.name) as change:
             self._exchange_keys(config, new, change)
@@ -396,14 +405,16 @@ class Enrolling:
             key = self._context.key_store.private_key(own.key.type, own.key.label)
         except (ChainError, KeyNotFoundError):
             return None
-        if config.method is EnrollmentMethod.SCEP and not isinstance(key, rsa.RSAPrivateKey):
+        if not isinstance(key, _HOLDING_KEYS[config.method]):
             return None
         return Holder(key, own.certificate) if is_key_of(key, own.certificate) else None
 
     def _check_challenge(self, config: TrustpointConfig, challenge: str, holder: Holder | None) -> None:
         if config.method is not EnrollmentMethod.SCEP:
             if challenge:
-                raise WrongMethodError("Only a request to a SCEP server has a challenge password: leave it out.")
+                raise WrongMethodError(
+                    "Only a request to a SCEP server has a challenge password: leave it out.", "challenge"
+                )
             return
         server = config.server
         assert server is not None

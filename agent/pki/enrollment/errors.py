@@ -17,7 +17,11 @@ class EnrollmentUnderWayError(PkiError):
 
 
 class WrongMethodError(PkiError):
-    """The operation does not go with the trustpoint's enrollment url."""
+    """The operation does not go with the trustpoint's enrollment url. `field`: the part of it that does not."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class CertificateTextMissingError(PkiError):

@@ -53,7 +53,7 @@ class Importing:
     def certificate(self, config: TrustpointConfig, certificates: Sequence[x509.Certificate]) -> None:
         """Take the certificate for an open request from what was pasted; others beside it are left alone.
 
-        Raises NothingRequestedError, CertificateMismatchError, and what KeyStore.store_sealed raises.
+        Raises NothingRequestedError, CertificateMismatchError, and what Enrolling.complete raises.
         """
         name = config.name
         with self._context.changing(name) as change:
@@ -102,6 +102,7 @@ class Importing:
             self._context.kept_keys.put_into_service(name, change.transaction)
             views = self._context.store.trust(name, authority, change.transaction)
             views += self._context.store.install(name, [stored], change.transaction)
+            self._context.discard_useless_keys(name, change.transaction)
             self._context.records.succeeded(name, change.transaction)
             self._context.tell_installed(name, views, [*authority, stored], change.transaction)
 

@@ -6,7 +6,7 @@ how far it has come. Why an operation failed is kept, to be shown in operational
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Final
@@ -25,6 +25,16 @@ from agent.providers.trustpoints.sources import configured_trustpoint
 
 #: Seconds that an rpc waits for a server.
 PATIENCE: Final = 5.0
+#: The table's words for parts of a request -> input leaves of our rpcs.
+_LEAVES: Final = {
+    "fingerprint": "fingerprint",
+    "certificates": "certificate",
+    "challenge": "challenge-password",
+    "pkcs12": "pkcs12",
+    "password": "password",
+}
+#: In a PKCS #12 the certificates are with the key.
+_PKCS12_LEAVES: Final = {**_LEAVES, "certificates": "pkcs12"}
 
 
 class TrustpointOperations:
@@ -49,7 +59,7 @@ class TrustpointOperations:
                 certificates = () if pasted is None else read_pasted_certificates(pasted)
                 authenticating.paste(config, certificates, expected)
             elif config.method is EnrollmentMethod.SELF:
-                authenticating.make_root(config)
+                authenticating.make_root(config, expected)
             else:
                 fetching = authenticating.fetch(config, expected)
         _wait_for(fetching)
@@ -65,7 +75,7 @@ class TrustpointOperations:
         with self._operation(name, leaf) as config:
             enrolling = self._enroller.enrolling
             if config.method is EnrollmentMethod.SELF:
-                enrolling.make_leaf(config, regenerate=regenerate)
+                enrolling.make_leaf(config, challenge, regenerate=regenerate)
             else:
                 first_turn = enrolling.request(config, challenge, regenerate=regenerate)
         _wait_for(first_turn)
@@ -83,7 +93,7 @@ class TrustpointOperations:
 
     def import_pkcs12(self, name: str, leaf: str, pkcs12: bytes, password: str) -> None:
         """Import a key pair with its certificate and the chain."""
-        with self._operation(name, leaf) as config:
+        with self._operation(name, leaf, _PKCS12_LEAVES) as config:
             self._enroller.importing.pkcs12(config, read_pkcs12(pkcs12, password))
 
     def export_pkcs12(self, name: str, leaf: str, password: str) -> bytes:
@@ -108,12 +118,12 @@ class TrustpointOperations:
             yield config
 
     @contextmanager
-    def _operation(self, name: str, leaf: str) -> Iterator[TrustpointConfig]:
+    def _operation(self, name: str, leaf: str, leaves: Mapping[str, str] = _LEAVES) -> Iterator[TrustpointConfig]:
         """The same, and the failure is kept."""
         record = self._record(name, leaf)
         try:
             config = self._config(record)
-            with refusing(PKI_REFUSALS, _LEAVES):
+            with refusing(PKI_REFUSALS, leaves):
                 yield config
         except ProviderError as error:
             with refusing(PKI_REFUSALS):
@@ -142,16 +152,6 @@ class TrustpointOperations:
         )
 
 
-#: The table's words for parts of a request -> input leaves of our rpcs.
-_LEAVES: Final = {
-    "fingerprint": "fingerprint",
-    "certificates": "certificate",
-    "challenge": "challenge-password",
-    "pkcs12": "pkcs12",
-    "password": "password",
-}
-
-
 def _wait_for(work: Future[None] | None) -> None:
     """Until it is done, or the caller has waited long enough. Whoever does the work keeps why it failed."""
     if work is None:
@@ -161,4 +161,4 @@ def _wait_for(work: Future[None] | None) -> None:
             work.result(PATIENCE)
         except TimeoutError:
             if work.done():
-                raise
+                work.result()
