@@ -6,6 +6,7 @@ from __future__ import annotations
 PROVIDER_TAGS = frozenset(
     {
         "invalid-value",
+        "too-big",
         "missing-element",
         "access-denied",
         "resource-denied",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from agent.northbound.errors import ProviderError
+from agent.northbound.errors import PROVIDER_TAGS, ProviderError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class Refusal:
     app_tag: str | None = None
     at: str | None = None
     message: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.tag not in PROVIDER_TAGS:
+            raise ValueError(f"{self.tag!r} is not an error-tag that a provider may give")
 
 
 Refusals: TypeAlias = Mapping[type[Exception], Refusal]
