@@ -184,7 +184,11 @@ def _constraint(error: yang.ConstraintError, place: Place) -> RpcError:
 
 def _provider(error: ProviderError, place: Place) -> RpcError:
     path, prefixes = _provider_path(error.path, place)
-    return RpcError(error.tag, error.message, "application", app_tag=error.app_tag, path=path, prefixes=prefixes)
+    # RFC 6241 appendix A: the name of the element is obligatory.
+    info = (bad_element(error.path.rpartition("/")[2]),) if error.tag == "missing-element" and error.path else ()
+    return RpcError(
+        error.tag, error.message, "application", app_tag=error.app_tag, path=path, info=info, prefixes=prefixes
+    )
 
 
 def _lock_denied(error: LockDeniedError | CandidateModifiedError, place: Place) -> RpcError:
