@@ -10,6 +10,14 @@ from tests.agent_process import AgentProcess
 from tests.enrollment.operator import Operator
 
 
+@pytest.fixture(scope="module")
+def shared_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
+    """One agent for all tests of a module, whose time they may move on by hours."""
+    process = AgentProcess(tmp_path_factory.mktemp("agent") / "state", on_a_clock=True).start()
+    yield process
+    process.kill()
+
+
 @pytest.fixture
 def operator(shared_agent: AgentProcess) -> Iterator[Operator]:
     """At the agent that the tests of a module share: each test has trustpoints and keys of its own names."""
