@@ -37,6 +37,13 @@ class InvalidRequestError(PkiError):
     """There is no request for such a certificate."""
 
 
+class InvalidChallengeError(InvalidRequestError):
+    """The challenge password can't be in a request. It is never repeated."""
+
+    def __init__(self) -> None:
+        super().__init__(f"A challenge password has at most {CHALLENGE_MAX_LENGTH} printable characters.")
+
+
 @dataclass(frozen=True, slots=True)
 class RequestedCertificate:
     """What a request asks for.
@@ -80,7 +87,7 @@ def build_request(wanted: RequestedCertificate, key: PrivateKey, digest: Message
 
 def _challenge(password: str) -> tuple[bytes, _ASN1Type]:
     if len(password) > CHALLENGE_MAX_LENGTH or not password.isprintable():
-        raise InvalidRequestError(f"A challenge password has at most {CHALLENGE_MAX_LENGTH} printable characters.")
+        raise InvalidChallengeError
     encoding = _ASN1Type.PrintableString if _PRINTABLE.fullmatch(password) else _ASN1Type.UTF8String
     return password.encode(), encoding
 

@@ -15,7 +15,7 @@ from agent.pki.chain_errors import ChainError
 from agent.pki.enrollment import errors as enrollment
 from agent.pki.est.client import InvalidLoginError
 from agent.pki.http_errors import InvalidVrfError
-from agent.pki.requests import InvalidRequestError
+from agent.pki.requests import InvalidChallengeError, InvalidRequestError
 from agent.providers.refusals import Refusal, Refusals
 from agent.storage import errors as storage
 
@@ -67,6 +67,7 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         user_keys.UserKeyTypeError: Refusal("invalid-value", "user-key-type", "announced_type"),
         user_keys.UserKeyTwiceError: Refusal("data-exists", "user-key-twice", "key"),
         user_keys.UserKeyNotFoundError: Refusal("data-missing", "user-key-not-found", "number"),
+        InvalidChallengeError: Refusal("invalid-value", "invalid-challenge-password", "challenge"),
         InvalidRequestError: Refusal("operation-failed", "invalid-request"),
         ChainError: Refusal("invalid-value", "invalid-chain", "certificates"),
         enrolment.UnsupportedUrlError: Refusal("invalid-value", "invalid-enrollment-url", "url"),
