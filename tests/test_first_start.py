@@ -28,7 +28,7 @@ LISTEN = ("--listen", "127.0.0.1:0")
 KILLED_STARTS = """
 import contextlib, os, signal, sys, threading
 from pathlib import Path
-from agent import daemon
+from agent import core, daemon
 from agent.clock import SystemClock
 from agent.core import Core
 from agent.first_start import administrator_key, create_administrator
@@ -36,6 +36,9 @@ from agent.settings import Settings
 from agent.storage.database import Database
 from agent.storage.state_folder import StateFolder
 from agent.transport.host_keys import load_or_create
+
+schema = core.compile_schema(core.IMPLEMENTED_MODULES, core.default_search_path(), core.FEATURES)
+core.compile_schema = lambda *arguments: schema
 
 def start_killed_at(step, state):
     steps = iter(range(step))
@@ -66,10 +69,10 @@ for step in range(100):
         print(step)
         break
     folder = StateFolder(state)
-    with folder.lock(), Core.open(folder, SystemClock()) as core:
-        create_administrator(core, folder)
-        assert administrator_key(core, folder) is not None, step
-        assert core.datastores.last_commit_id == 1, step
+    with folder.lock(), Core.open(folder, SystemClock()) as opened:
+        create_administrator(opened, folder)
+        assert administrator_key(opened, folder) is not None, step
+        assert opened.datastores.last_commit_id == 1, step
         assert len(load_or_create(state / "host_keys")) == 3, step
     assert threading.active_count() == 1, threading.enumerate()
 """

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib.util
 import socket
 import ssl
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
-import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -32,6 +33,28 @@ from agent.pki.http_errors import (
     UnfollowedRedirectError,
     VrfUnavailableError,
 )
+
+if TYPE_CHECKING:
+    import aiohttp
+
+
+def _imported_when_used(name: str) -> ModuleType:
+    """The module, which is read when something of it is used first (importlib's own recipe)."""
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+if not TYPE_CHECKING:
+    # A sixth of the time that the agent, and each command, needs to start; most of them never ask a server.
+    aiohttp = _imported_when_used("aiohttp")
 
 #: Seconds for one exchange: name, connection, request and the whole answer.
 TIMEOUT_DEFAULT: Final = 30.0
