@@ -88,6 +88,7 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         enrollment.CertificateMismatchError: Refusal("invalid-value", "certificate-mismatch", "certificates"),
         enrollment.NothingToRestoreError: Refusal("data-missing", "nothing-to-restore"),
         enrollment.ExportNotAllowedError: Refusal("access-denied", "export-not-allowed"),
+        enrollment.UsageKeysNotExportedError: Refusal("operation-not-supported", "usage-keys"),
         enrollment.WrongKeyTypeError: Refusal("invalid-value", "wrong-key-type", "pkcs12"),
         pki.PkiError: Refusal("operation-failed"),
         SourceUnavailableError: Refusal(

@@ -95,5 +95,15 @@ class ExportNotAllowedError(PkiError):
     """The private key must not leave the device."""
 
 
+class UsageKeysNotExportedError(PkiError):
+    """Usage keys are two, and there is one key in a PKCS #12."""
+
+    def __init__(self, trustpoint: str) -> None:
+        super().__init__(
+            f"Trustpoint {trustpoint} has a key pair for signatures and one for encryption, and a PKCS #12 has one key."
+            " Only general-purpose key pairs are exported."
+        )
+
+
 class WrongKeyTypeError(PkiError):
     """An imported key is of another type than the trustpoint names."""

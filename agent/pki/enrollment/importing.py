@@ -21,6 +21,7 @@ from agent.pki.enrollment.errors import (
     ExportNotAllowedError,
     NothingRequestedError,
     NothingToRestoreError,
+    UsageKeysNotExportedError,
     WrongKeyTypeError,
 )
 from agent.pki.enrolment_errors import EnrolmentError
@@ -109,7 +110,8 @@ class Importing:
     def export(self, config: TrustpointConfig, password: str) -> bytes:
         """The key pair with its certificate and the chain above it, encrypted.
 
-        Raises ExportNotAllowedError, NotEnrolledError, KeyNotFoundError, KeyChangedError, and what write_pkcs12 raises.
+        Raises ExportNotAllowedError, UsageKeysNotExportedError, NotEnrolledError, KeyNotFoundError,
+        KeyChangedError, and what write_pkcs12 raises.
         """
         name = config.name
         if name == SYSTEM_TRUSTPOINT:
@@ -118,6 +120,8 @@ class Importing:
                 " trustpoint's."
             )
         current = self._context.store.stored(name)
+        if any(stored.role is CertificateRole.ROUTER_SIGNATURE for stored in current):
+            raise UsageKeysNotExportedError(name)
         own = next((stored for stored in current if stored.role is CertificateRole.ROUTER), None)
         if own is None or own.key is None:
             raise NotEnrolledError(name)

@@ -33,8 +33,8 @@ _LEAVES: Final = {
     "pkcs12": "pkcs12",
     "password": "password",
 }
-#: In a PKCS #12 the certificates are with the key.
-_PKCS12_LEAVES: Final = {**_LEAVES, "certificates": "pkcs12"}
+#: A PKCS #12 has it all.
+_PKCS12_LEAVES: Final = {**_LEAVES, "certificates": "pkcs12", "type": "pkcs12", "size": "pkcs12"}
 
 
 class TrustpointOperations:
