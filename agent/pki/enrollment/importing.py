@@ -28,9 +28,11 @@ from agent.pki.enrolment_errors import EnrolmentError
 from agent.pki.enrolment_outcome import Granted, check_grant
 from agent.pki.errors import KeyChangedError, NotEnrolledError
 from agent.pki.kept_keys import KeySlot
+from agent.pki.keys import PREDEFINED_LABELS
 from agent.pki.pkcs12 import Pkcs12Contents, write_pkcs12
-from agent.pki.trustpoint import TrustpointConfig
+from agent.pki.trustpoint import KeyReference, TrustpointConfig
 from agent.pki.trustpoint_store import (
+    ROUTER_ROLES,
     Slot,
     StoredCertificate,
     authority_certificates,
@@ -114,15 +116,19 @@ class Importing:
         KeyChangedError, and what write_pkcs12 raises.
         """
         name = config.name
-        if name == SYSTEM_TRUSTPOINT:
-            raise ExportNotAllowedError(
-                "The key of the system trustpoint says who this device is, and never leaves it. Export another"
-                " trustpoint's."
-            )
         current = self._context.store.stored(name)
         if any(stored.role is CertificateRole.ROUTER_SIGNATURE for stored in current):
             raise UsageKeysNotExportedError(name)
         own = next((stored for stored in current if stored.role is CertificateRole.ROUTER), None)
+        if own is None and any(stored.role in ROUTER_ROLES for stored in current):
+            raise ExportNotAllowedError(
+                f"Trustpoint {name} has usage keys, and a PKCS #12 file holds one key pair: they can't be exported."
+            )
+        if name == SYSTEM_TRUSTPOINT or self._is_of_the_system(config.keypair if own is None else own.key):
+            raise ExportNotAllowedError(
+                "The key of the system trustpoint says who this device is, and never leaves it. Export another"
+                " trustpoint's, with another key pair."
+            )
         if own is None or own.key is None:
             raise NotEnrolledError(name)
         key = self._context.key_store.private_key(own.key.type, own.key.label)
@@ -172,6 +178,16 @@ class Importing:
         self._context.kept_keys.discard(name, KeySlot.PREVIOUS, transaction)
         self._context.records.forget(name, transaction)
         return removed
+
+    def _is_of_the_system(self, key: KeyReference | None) -> bool:
+        """Whether the system trustpoint signs with this key pair, or is there to do so: other trustpoints may name it
+        as well."""
+        if key is None:
+            return False
+        system = self._context.configs.find(SYSTEM_TRUSTPOINT)
+        named = set() if system is None else {system.keypair, system.ca_keypair}
+        used = {stored.key for stored in self._context.store.stored(SYSTEM_TRUSTPOINT)}
+        return key in named | used or key.label in PREDEFINED_LABELS
 
     def _issuer(self, name: str, transaction: Transaction) -> x509.Certificate:
         current = self._context.store.stored(name, Slot.CURRENT, transaction)

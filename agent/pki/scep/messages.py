@@ -78,9 +78,11 @@ class MessageSigner:
 
     @classmethod
     def holder(cls, key: PrivateKey, certificate: bytes) -> MessageSigner:
-        """For a renewal: the certificate in service (DER) with its key. Raises UnsupportedKeyError."""
+        """For a renewal or a query: the certificate in service (DER) with its key. Raises UnsupportedKeyError."""
         if not isinstance(key, rsa.RSAPrivateKey):
-            raise UnsupportedKeyError("Only an RSA key can sign a renewal; enroll again instead.")
+            raise UnsupportedKeyError(
+                "Only an RSA key signs messages of SCEP, and the certificate in service is for another one."
+            )
         return cls(key, scep_cms.read_certificate(certificate))
 
     @classmethod
