@@ -180,7 +180,7 @@ commands:
   trustconf show version
   trustconf show platform
   trustconf show crypto key mypubkey rsa          or dsa, ecdsa, ed25519, all
-  trustconf show crypto ca certificates [NAME]
+  trustconf show crypto ca certificates [NAME] [detail]
   trustconf show platform security integrity dossier \\
       include reboot-history packages nonce 4f7a '|' utility sign nonce 4f7a include-certificate
 

@@ -9,6 +9,7 @@ Fenced blocks are marked by what they are, and each kind is tried:
     ```xml filter    a subtree filter that can select something
     ```toml          a settings file
     ```python        Python
+    ```sh openssl    commands of somebody with openssl: tests/interop/test_documented_enrollment.py runs them
 """
 
 import ast
@@ -27,7 +28,10 @@ from agent.netconf.filters import compile_filter
 from agent.netconf.limits import Limits
 from agent.netconf.namespaces import BASE, local_name
 from agent.netconf.operations import OPERATIONS
-from agent.pki import key_store, keys, names, trustpoint, user_key_store, user_keys
+from agent.pki import chains, key_store, keys, names, pkcs12, trustpoint, user_key_store, user_keys
+from agent.pki.enrollment import enrolling, states
+from agent.providers.pki_errors import PKI_REFUSALS
+from agent.providers.trustpoints import operations as trustpoint_operations
 from agent.settings import LOG_FORMATS, LOG_LEVELS, MAX_FILE_SIZE, MAX_MESSAGE_SIZE_RANGE, Settings, load_settings
 from agent.shell import dossier_arguments, shell
 from agent.shell.commands import COMMANDS
@@ -253,16 +257,49 @@ def test_the_cisco_named_modules_are_those_that_are_listed(schema):
     assert documented == ours
 
 
-def test_every_error_app_tag_exists():
-    documented = {
+def documented_tags():
+    """The error-app-tags in the tables of errors of all pages."""
+    return {
         tag
-        for name in ("keys.md", "trustpoints.md")
-        for row in rows(section(page(name), "Troubleshoot"))
-        for tag in re.findall(r"`([a-z-]+)`", row[0])[1:]
+        for file in PAGES[1:]
+        for heading in ("Troubleshoot", "What can go wrong")
+        if f"\n## {heading}\n" in file.read_text()
+        for row in rows(section(file.read_text(), heading))
+        for tag in re.findall(r"`([a-z0-9-]+)`", row[0])[1:]
     }
+
+
+def test_every_error_app_tag_exists():
     source = "".join(file.read_text() for folder in ("agent", "yang") for file in (TOP / folder).rglob("*.[py]*"))
-    assert len(documented) > 10
-    assert [tag for tag in sorted(documented) if f'"{tag}"' not in source] == []
+    assert [tag for tag in sorted(documented_tags()) if f'"{tag}"' not in source] == []
+
+
+def test_every_error_app_tag_of_keys_and_trustpoints_says_what_to_do():
+    raised = {refusal.app_tag for refusal in PKI_REFUSALS.values()} - {None}
+    for module in ("keys", "trustpoints"):
+        raised |= set(re.findall(r'error-app-tag "([^"]+)"', (TOP / f"yang/trustconf-{module}.yang").read_text()))
+    assert sorted(raised - documented_tags()) == []
+
+
+def test_the_states_of_a_trustpoint_are_those_of_the_table():
+    documented = [(row[0].strip("`"), row[2]) for row in rows(section(page("trustpoints.md"), "States"))][1:]
+    assert documented == [(row.state.value, row.next_step) for row in states._TABLE]
+
+
+def test_every_leaf_of_a_trustpoint_is_in_the_table_with_its_default(schema):
+    def leaves(node, path=""):
+        for child in node.data_children.values():
+            if child.config and child.kind in (Kind.LEAF, Kind.LEAF_LIST):
+                yield f"{path}{child.name}", child
+            elif child.config:
+                yield from leaves(child, f"{path}{child.name}/")
+
+    entry = schema.root.child("trustpoints", "trustconf-trustpoints").child("trustpoint")
+    ours = dict(leaves(entry))
+    documented = {row[0]: row[1] for row in rows(section(page("trustpoints.md"), "Configure"))}
+    assert documented.pop("leaf") == "default"
+    assert documented.keys() == ours.keys() - {"name"}
+    assert documented == {name: "".join(ours[name].defaults).rpartition(":")[2] for name in documented}
 
 
 def test_the_failures_of_verification_have_the_exit_statuses_of_the_page():
@@ -271,6 +308,14 @@ def test_the_failures_of_verification_have_the_exit_statuses_of_the_page():
         assert documented.pop(f"`{failure.code}`") == str(failure.exit_status)
     assert documented.pop("(verified)") == str(verdict.EXIT_VERIFIED)
     assert len(documented) == 1  # the table's head
+
+
+@pytest.mark.parametrize("folder", ["agent/pki", "agent/pki/enrollment", "agent/pki/est", "agent/pki/scep"])
+def test_the_list_of_modules_of_a_room_is_complete(folder):
+    text = (TOP / folder / "__init__.py").read_text()
+    modules = {file.name for file in (TOP / folder).glob("*.py")} - {"__init__.py"}
+    rooms = {f"{file.parent.name}/" for file in (TOP / folder).glob("*/__init__.py")}
+    assert [name for name in sorted(modules | rooms) if name not in text] == []
 
 
 # Numbers -------------------------------------------------------------------------------------------------------------
@@ -328,6 +373,19 @@ PHRASES = {
         f"at most {names.SUBJECT_MAX_LENGTH} characters",
         f"lifetime/certificate | {trustpoint.LIFETIME_DEFAULT} | days, {span(trustpoint.LIFETIME_DAYS)};",
         f"lifetime/ca-certificate | {trustpoint.CA_LIFETIME_DEFAULT} | days, {span(trustpoint.CA_LIFETIME_DAYS)} |",
+        f"{span(trustpoint.RETRY_COUNTS)}: how often a server that has not decided is asked again",
+        f"minutes between two polls, {span(trustpoint.RETRY_PERIODS)} |",
+    ),
+    "scep.md": (
+        f"a chain of up to {chains.MAX_TIERS} tiers",
+        f"after {trustpoint_operations.PATIENCE:.0f} seconds with the state reached so far",
+    ),
+    "est.md": (f"`Retry-After`, {enrolling._PATIENCE[0] / 60:.0f} to {enrolling._PATIENCE[1] / 60:.0f} minutes",),
+    "cut-and-paste.md": (f"Up to {chains.MAX_TIERS} tiers",),
+    "pkcs12.md": (
+        f"at most {pkcs12.PKCS12_MAX_BYTES // MIB} MiB, {pkcs12.PKCS12_MAX_CERTIFICATES} certificates and"
+        f" {pkcs12.MAX_ITERATIONS:,} iterations",
+        f"{span(pkcs12.EXPORT_PASSWORD_LENGTH).replace('..', ' to ')} printable ASCII characters",
     ),
     "shell.md": (f"1 to {nonce.MAX_NONCE_LENGTH} printable ASCII characters", shell.AGENT_FAULT.strip()),
     "operating.md": (

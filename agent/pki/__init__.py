@@ -3,6 +3,8 @@
 keys.py             what kinds of keys there are, and making one
 small_rsa.py        RSA keys below the 1024 bits that the cryptography library makes
 key_store.py        the key pairs of the device: made, sealed at rest, listed, zeroized
+kept_keys.py        key pairs beside those in service: incoming with an enrollment, and previous ones
+fips.py             which keys FIPS mode allows
 key_display.py      a key pair as the `show` commands and log messages have it
 names.py            distinguished names: the subject that a person types, and the one that is printed
 alternative_names.py subject alternative names, typed and printed
@@ -29,6 +31,7 @@ certificate_parts.py what certificates and requests have in common
 ca_chain.py         the chain of a CA as its server sent it
 enrolment_outcome.py what an enrolment comes to; enrolment_errors.py: how it fails
 weaknesses.py       what a policy had to allow
+enrollment/         how a trustpoint gets its certificates
 scep/               a SCEP client (RFC 8894)
 est/                an EST client (RFC 7030)
 errors.py           how all of these refuse

@@ -1,5 +1,6 @@
 """Enrolling: how a trustpoint gets its certificates. Knows no YANG, no NETCONF, and not who asks.
 
+enroller.py       all of it, for a device
 states.py         how far a trustpoint has come: one table
 authenticating.py getting and trusting the certificates of a certification authority
 enrolling.py      getting the certificates of the device; polling; putting them into service
