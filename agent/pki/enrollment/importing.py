@@ -32,7 +32,6 @@ from agent.pki.keys import PREDEFINED_LABELS
 from agent.pki.pkcs12 import Pkcs12Contents, write_pkcs12
 from agent.pki.trustpoint import KeyReference, TrustpointConfig
 from agent.pki.trustpoint_store import (
-    ROUTER_ROLES,
     Slot,
     StoredCertificate,
     authority_certificates,
@@ -117,18 +116,14 @@ class Importing:
         """
         name = config.name
         current = self._context.store.stored(name)
-        if any(stored.role is CertificateRole.ROUTER_SIGNATURE for stored in current):
-            raise UsageKeysNotExportedError(name)
         own = next((stored for stored in current if stored.role is CertificateRole.ROUTER), None)
-        if own is None and any(stored.role in ROUTER_ROLES for stored in current):
-            raise ExportNotAllowedError(
-                f"Trustpoint {name} has usage keys, and a PKCS #12 file holds one key pair: they can't be exported."
-            )
         if name == SYSTEM_TRUSTPOINT or self._is_of_the_system(config.keypair if own is None else own.key):
             raise ExportNotAllowedError(
                 "The key of the system trustpoint says who this device is, and never leaves it. Export another"
                 " trustpoint's, with another key pair."
             )
+        if any(stored.role is CertificateRole.ROUTER_SIGNATURE for stored in current):
+            raise UsageKeysNotExportedError(name)
         if own is None or own.key is None:
             raise NotEnrolledError(name)
         key = self._context.key_store.private_key(own.key.type, own.key.label)
