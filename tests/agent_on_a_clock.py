@@ -1,7 +1,7 @@
-"""An agent whose time a test moves: `python -m tests.agent_on_a_clock STATE SOCKET` serves on a free port like
-`trustconf serve`, with the machine's clock and what was added to it. Whoever connects to the Unix socket and writes a
-number of seconds moves the time on; the answer comes when everybody who waits has been told. What was added is gone
-with the process.
+"""An agent whose time a test moves: `python -m tests.agent_on_a_clock STATE SOCKET [START]` serves on a free port like
+`trustconf serve`, with the machine's clock, or one that began at START, and what was added to it. Whoever connects to
+the Unix socket and writes a number of seconds moves the time on; the answer comes when everybody who waits has been
+told. What was added is gone with the process.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from agent.settings import Settings
 class MovedClock(SystemClock):
     """The machine's clock, and what was added to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: datetime | None = None) -> None:
+        #: From the machine's time to that at the start.
+        self._shift = timedelta() if start is None else start - super().now()
         self._added = timedelta()
         self._listeners: list[Callable[[], None]] = []
 
     def now(self) -> datetime:
-        return super().now() + self._added
+        return super().now() + self._shift + self._added
 
     def monotonic(self) -> float:
         return super().monotonic() + self._added.total_seconds()
@@ -50,7 +52,7 @@ def obey(server: socket.socket, clock: MovedClock) -> None:
 
 def main() -> int:
     state, path = Path(sys.argv[1]), sys.argv[2]
-    clock = MovedClock()
+    clock = MovedClock(*map(datetime.fromisoformat, sys.argv[3:]))
     server = socket.socket(socket.AF_UNIX)
     Path(path).unlink(missing_ok=True)
     server.bind(path)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from ncclient import manager
@@ -24,13 +24,15 @@ ADMIN = "admin"
 
 
 class AgentProcess:
-    """`trustconf serve` as a child process. `on_a_clock`: one whose time `advance` moves; it takes no options."""
+    """`trustconf serve` as a child process. `on_a_clock`: one whose time `advance` moves, from `start_at` on if
+    that is given; it takes no options."""
 
-    def __init__(self, state: Path, *options: str, on_a_clock: bool = False) -> None:
+    def __init__(self, state: Path, *options: str, on_a_clock: bool = False, start_at: datetime | None = None) -> None:
         self.state = state
         self.options = options
         # A Unix socket's path must be short.
         self._clock = Path(tempfile.mkdtemp(prefix="clock")) / "socket" if on_a_clock else None
+        self._start_at = start_at
         self.process: subprocess.Popen[bytes] | None = None
         self.output = ""
 
@@ -57,7 +59,8 @@ class AgentProcess:
 
     def _command(self) -> list[str]:
         if self._clock is not None:
-            return [sys.executable, "-m", "tests.agent_on_a_clock", str(self.state), str(self._clock)]
+            start = () if self._start_at is None else (self._start_at.isoformat(),)
+            return [sys.executable, "-m", "tests.agent_on_a_clock", str(self.state), str(self._clock), *start]
         return [
             sys.executable, "-m", "agent.cli", "serve",
             "--state-dir", str(self.state), "--listen", "127.0.0.1:0", *self.options,
