@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from agent.northbound.contract import ConfigHandler, LeafRewriter, RpcFunction, StateFunction
+from agent.northbound.errors import ProviderError
+from agent.yang.errors import InvalidValueError
 from agent.yang.schema import Kind, Schema, SchemaNode
 
 T = TypeVar("T")
@@ -62,9 +64,17 @@ class Registry:
             self.notifications.add(node)
 
     def rewrite_leaf(self, schema: SchemaNode, text: str) -> str:
-        """`text` as it is to be stored in the leaf `schema`."""
+        """`text` as it is to be stored in the leaf `schema`.
+
+        Raises InvalidValueError, to which an edit adds the place, and whatever else the function raises.
+        """
         function = self.rewriters.get(schema)
-        return text if function is None else function(text)
+        try:
+            return text if function is None else function(text)
+        except ProviderError as error:
+            if error.tag != "invalid-value":
+                raise
+            raise InvalidValueError(error.message, app_tag=error.app_tag) from error
 
     def check(self) -> None:
         """Raise RegistrationError with every disagreement between the registrations and the schema."""
