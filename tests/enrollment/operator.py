@@ -48,6 +48,11 @@ class Operator:
             self._session = self.agent.connect()
         return self._session
 
+    def later(self, **time: float) -> None:
+        """Move the agent's time on by hours or days; after so long without a word it would end the session."""
+        self.close()
+        self.agent.advance(**time)
+
     def close(self) -> None:
         if self._session is not None and self._session.connected:
             self._session.close_session()

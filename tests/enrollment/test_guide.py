@@ -206,7 +206,7 @@ def test_what_has_expired_is_shown_so(operator: Operator, manager: OpensslCa):
     certificate = manager_signs(manager, enroll(operator, "old"), "30", end)
     operator.call("import-certificate", trustpoint="old", certificate=certificate)
     assert operator.state("old") == "granted"
-    operator.agent.advance(hours=2)
+    operator.later(hours=2)
     assert "  Status         : Expired\n" in show(operator, "old")
     trustpoint = operator.trustpoint("old")
     assert trustpoint["enrollment-state"] == "expired"
