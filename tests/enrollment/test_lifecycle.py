@@ -188,9 +188,9 @@ class TestExchanging:
         assert rows_of(operator.agent.state, "forward").keys() == {"trustpoint_certificates", "enrollment_status"}
 
     def test_a_key_pair_of_the_configuration_is_not_replaced_by_an_rpc(self, operator: Operator, ca: OpensslCa):
-        key = "<ecdsa-key><curve>ecdsa-nistp256</curve><label>fixed</label></ecdsa-key>"
+        key = "<ecdsa-key><curve>ecdsa-nistp256</curve></ecdsa-key>"
         operator.edit(f'<keys xmlns="{TCK}">{key}</keys>')
-        operator.configure("fixed", "terminal", "fixed", QUICK)
+        operator.configure("fixed", "terminal", "the_default", QUICK)
         operator.call("authenticate", trustpoint="fixed", certificate=ca.hierarchy)
         refusal = operator.refused("enroll", trustpoint="fixed", regenerate_key_pair=True)
         assert where(refusal)[:2] == ("access-denied", "key-owned-by-configuration")
