@@ -310,7 +310,8 @@ class Enrolling:
         open_ones = [answer for answer in answers if not isinstance(answer, Granted)]
         if open_ones and enrollment.attempts >= config.server.retry_count:
             reason = next((one.message for one in open_ones if isinstance(one, _Failed)), None)
-            asked = f"The certification authority was asked {enrollment.attempts} times again without a decision."
+            times = "once" if enrollment.attempts == 1 else f"{enrollment.attempts} times"
+            asked = f"The certification authority was asked again {times} without a decision."
             return f"{asked} {reason or 'Have the request approved, and enroll again.'}"
         return None
 
