@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from agent.pki.chain_errors import ChainError
 from agent.pki.errors import PkiError
@@ -20,6 +21,9 @@ from agent.pki.http_errors import (
     UnfollowedRedirectError,
     VrfUnavailableError,
 )
+
+#: HTTP status codes from here on tell of a server that is not well now (RFC 9110 section 15.6).
+_SERVER_FAULTS: Final = 500
 
 
 class EnrolmentError(PkiError):
@@ -91,6 +95,11 @@ class HttpStatusError(EnrolmentError):
         self.url = url
         self.status = status
         self.text = text
+
+    @property
+    def is_server_fault(self) -> bool:
+        """Whether the server is not well now: later it may be."""
+        return self.status >= _SERVER_FAULTS
 
 
 class RedirectRefusedError(EnrolmentError):

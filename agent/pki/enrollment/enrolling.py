@@ -172,9 +172,11 @@ class Enrolling:
         for name in self._context.records.names():
             enrollment = self._context.records.find(name)
             if enrollment is not None and enrollment.method is not EnrollmentMethod.TERMINAL:
-                moment = enrollment.next_attempt or self._context.clock.now()
+                now = self._context.clock.now()
+                # The clock may have been set back since.
+                latest = now + timedelta(seconds=max(_PATIENCE))
                 log.info("trustpoint %s: going on with its enrollment", name)
-                self._plan(name, at=moment)
+                self._plan(name, at=min(enrollment.next_attempt or now, latest))
 
     def complete(
         self, config: TrustpointConfig, granted: Sequence[StoredCertificate], transaction: Transaction

@@ -36,9 +36,6 @@ from agent.pki.weaknesses import Weakness
 
 log = logging.getLogger(__name__)
 
-#: HTTP status codes from here on tell of a server that is not well now (RFC 9110 section 15.6).
-_SERVER_FAULTS: Final = 500
-
 
 @dataclass(frozen=True, slots=True)
 class Authority:
@@ -80,9 +77,7 @@ class Server(Protocol):
 
 def is_passing(error: EnrolmentError) -> bool:
     """Whether the same request may succeed later, without anybody doing anything about it."""
-    return isinstance(error, CaUnreachableError) or (
-        isinstance(error, HttpStatusError) and error.status >= _SERVER_FAULTS
-    )
+    return isinstance(error, CaUnreachableError) or (isinstance(error, HttpStatusError) and error.is_server_fault)
 
 
 def check_server(config: TrustpointConfig) -> None:

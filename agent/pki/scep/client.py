@@ -80,11 +80,16 @@ class ScepClient:
     async def get_ca_caps(self) -> Capabilities:
         """What the CA can; nothing if the server has no answer to that (RFC 8894 section 3.5.1).
 
-        A server that can't be reached is another matter: CaUnreachableError.
+        A server that can't be reached is another matter: CaUnreachableError. So is one that is not well, where a CA
+        that can nothing is of no use: HttpStatusError.
         """
         try:
             answer = await self._get("GetCACaps", MAX_BYTES)
-        except (HttpStatusError, RedirectRefusedError):
+        except HttpStatusError as error:
+            if error.is_server_fault and not self._policy.allow_sha1:
+                raise
+            return Capabilities()
+        except RedirectRefusedError:
             return Capabilities()
         return Capabilities.parse(answer.body)
 
