@@ -7,8 +7,12 @@ a line. Programs are looked up in SYSTEM_PATH only, and run without the agent's 
 from __future__ import annotations
 
 JOURNAL_BOOTS = ("journalctl", "--list-boots", "--output=json", "--no-pager", "--quiet")
+#: The headers of all packages, whatever the database is kept in; one command for each place that it may be in.
+RPM_EXPORTS = {
+    folder: ("rpmdb", "--dbpath", folder, "--exportdb") for folder in ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
+}
 
-ALLOWED: frozenset[tuple[str, ...]] = frozenset({JOURNAL_BOOTS})
+ALLOWED: frozenset[tuple[str, ...]] = frozenset({JOURNAL_BOOTS, *RPM_EXPORTS.values()})
 
 SYSTEM_PATH = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 ENVIRONMENT = {"PATH": ":".join(SYSTEM_PATH), "LC_ALL": "C", "TZ": "UTC"}

@@ -17,6 +17,10 @@ DEFAULT_MAX_OUTPUT = 4 * 1024 * 1024
 DEFAULT_COMMAND_SECONDS = 10.0
 #: Reading one file may take this long (a dead network file system, a driver that dawdles).
 FILE_SECONDS = 30.0
+#: Hashing one file may take this long: it may be large, and is not kept.
+DIGEST_SECONDS = 600.0
+#: An extended attribute may be so large: the kernel's limit.
+MAX_ATTRIBUTE_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,13 @@ class FileStatus:
         size: bytes.
         modified_ns: nanoseconds since 1970 of the last change of content.
         inode: number that changes when the file is replaced by another one.
+        file_type: the type bits of the mode (stat.S_IFMT).
+        user, group: numbers of the owners.
+        device: of the file system that it is on.
+        changed_ns: nanoseconds since 1970 of the last change of content or metadata; nobody can set it back.
+        device_number: of what a device file stands for.
+
+    The last six have defaults for recordings that were made before they were asked for.
     """
 
     kind: str
@@ -36,6 +47,12 @@ class FileStatus:
     size: int
     modified_ns: int
     inode: int
+    file_type: int = 0
+    user: int = 0
+    group: int = 0
+    device: int = 0
+    changed_ns: int = 0
+    device_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,12 @@ class Host(Protocol):
 
     def read_link(self, path: str) -> str:
         """Where a symbolic link points, as it is written in the link."""
+
+    def digest_file(self, path: str, algorithm: str) -> bytes:
+        """The digest of a regular file, by the name that hashlib has for the algorithm; a link is not followed."""
+
+    def attribute(self, path: str, name: str) -> bytes | None:
+        """The extended attribute of what is at `path`, which may be a link itself; None if there is none."""
 
     def run(
         self,

@@ -6,13 +6,15 @@ waiting (O_NONBLOCK) and must be a regular one, so that a FIFO or a terminal in 
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable
 from itertools import islice
 
 from agent.clock import Clock
-from agent.host.contract import FILE_SECONDS, FileStatus
+from agent.host.contract import DIGEST_SECONDS, FILE_SECONDS, MAX_ATTRIBUTE_BYTES, FileStatus
 from agent.host.errors import HostError, TimeLimitError, TooLargeError, UnreadableError, from_os_error
 
 _CHUNK = 1024 * 1024
@@ -50,6 +52,46 @@ def read_file(place: str, shown: str, max_bytes: int, clock: Clock) -> bytes:
         raise from_os_error(shown, error) from None
 
 
+def digest_file(place: str, shown: str, algorithm: str, clock: Clock) -> bytes:
+    """The digest of a regular file of any size."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    deadline = clock.monotonic() + DIGEST_SECONDS
+    try:
+        descriptor = _open_quietly(place)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UnreadableError(shown, "is not a regular file")
+            while part := os.read(descriptor, _CHUNK):
+                digest.update(part)
+                if clock.monotonic() > deadline:
+                    raise TimeLimitError(shown, f"could not be read within {DIGEST_SECONDS:g} seconds")
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise from_os_error(shown, error) from None
+    return digest.digest()
+
+
+def _open_quietly(place: str) -> int:
+    """Without following a link, and without a trace in the time of last access where the owner may have that."""
+    flags = _OPEN_FLAGS | os.O_NOFOLLOW
+    try:
+        return os.open(place, flags | os.O_NOATIME)
+    except PermissionError:
+        return os.open(place, flags)
+
+
+def attribute(place: str, shown: str, name: str) -> bytes | None:
+    """An extended attribute; None where there is none, or where the file system has no such thing."""
+    try:
+        value = os.getxattr(place, name, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.ENOTSUP):
+            return None
+        raise from_os_error(shown, error) from None
+    return value[:MAX_ATTRIBUTE_BYTES]
+
+
 def list_dir(place: str, shown: str, max_entries: int) -> tuple[str, ...]:
     """The sorted names in a folder; more than `max_entries` are refused, not cut."""
     try:
@@ -71,7 +113,19 @@ def file_status(place: str, shown: str, follow: bool) -> FileStatus:
     except OSError as error:
         raise from_os_error(shown, error) from None
     kind = next((name for test, name in _KINDS if test(found.st_mode)), "other")
-    return FileStatus(kind, stat.S_IMODE(found.st_mode), found.st_size, found.st_mtime_ns, found.st_ino)
+    return FileStatus(
+        kind,
+        stat.S_IMODE(found.st_mode),
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ino,
+        file_type=stat.S_IFMT(found.st_mode),
+        user=found.st_uid,
+        group=found.st_gid,
+        device=found.st_dev,
+        changed_ns=found.st_ctime_ns,
+        device_number=found.st_rdev,
+    )
 
 
 def read_link(place: str, shown: str) -> str:

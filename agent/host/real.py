@@ -45,6 +45,12 @@ class RealHost:
     def read_link(self, path: str) -> str:
         return files.read_link(check_path(path), path)
 
+    def digest_file(self, path: str, algorithm: str) -> bytes:
+        return files.digest_file(check_path(path), path, algorithm, self._clock)
+
+    def attribute(self, path: str, name: str) -> bytes | None:
+        return files.attribute(check_path(path), path, name)
+
     def run(
         self,
         argv: tuple[str, ...],

@@ -136,6 +136,13 @@ class RecordingHost:
     def read_link(self, path: str) -> str:
         return self._ask(("read_link", path), lambda: self._host.read_link(path), _text_out)
 
+    def digest_file(self, path: str, algorithm: str) -> bytes:
+        question = ("digest", algorithm, path)
+        return self._ask(question, lambda: self._host.digest_file(path, algorithm), _bytes_out)
+
+    def attribute(self, path: str, name: str) -> bytes | None:
+        return self._ask(("attribute", name, path), lambda: self._host.attribute(path, name), _maybe_bytes_out)
+
     def run(
         self,
         argv: tuple[str, ...],
@@ -181,6 +188,12 @@ class ReplayHost:
     def read_link(self, path: str) -> str:
         return self._answer(("read_link", check_path(path)), lambda answer: str(answer["text"]))
 
+    def digest_file(self, path: str, algorithm: str) -> bytes:
+        return self._answer(("digest", algorithm, check_path(path)), _bytes_in)
+
+    def attribute(self, path: str, name: str) -> bytes | None:
+        return self._answer(("attribute", name, check_path(path)), _maybe_bytes_in)
+
     def run(
         self,
         argv: tuple[str, ...],
@@ -216,6 +229,14 @@ def _bytes_out(content: bytes) -> Answer:
 
 def _bytes_in(answer: Answer) -> bytes:
     return base64.b64decode(answer["base64"], validate=True)
+
+
+def _maybe_bytes_out(content: bytes | None) -> Answer:
+    return {} if content is None else _bytes_out(content)
+
+
+def _maybe_bytes_in(answer: Answer) -> bytes | None:
+    return _bytes_in(answer) if answer else None
 
 
 def _text_out(text: str) -> Answer:

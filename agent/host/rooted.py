@@ -63,6 +63,12 @@ class RootedHost:
     def read_link(self, path: str) -> str:
         return files.read_link(self._place(path, follow_last=False), path)
 
+    def digest_file(self, path: str, algorithm: str) -> bytes:
+        return files.digest_file(self._place(path, follow_last=False), path, algorithm, self._clock)
+
+    def attribute(self, path: str, name: str) -> bytes | None:
+        return files.attribute(self._place(path, follow_last=False), path, name)
+
     def run(
         self,
         argv: tuple[str, ...],

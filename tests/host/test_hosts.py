@@ -1,6 +1,7 @@
 """The three kinds of host give the same answers to the same questions, and the same refusals."""
 
 import contextlib
+import hashlib
 import os
 
 import pytest
@@ -32,6 +33,8 @@ def folder(tmp_path):
     (root / "etc").mkdir(parents=True)
     (root / "usr/lib").mkdir(parents=True)
     (root / "usr/lib/os-release").write_text("ID=test\n")
+    with contextlib.suppress(OSError):  # not every file system has them
+        os.setxattr(root / "usr/lib/os-release", "user.mark", b"\0marked")
     (root / "etc/os-release").symlink_to("../usr/lib/os-release")
     (root / "etc/absolute").symlink_to("/usr/lib/os-release")
     (root / "etc/loop").symlink_to("loop")
@@ -60,11 +63,18 @@ QUESTIONS = {
     "status": lambda host: host.stat("/etc/os-release"),
     "status of a link": lambda host: host.stat("/etc/os-release", follow=False),
     "link": lambda host: host.read_link("/etc/os-release"),
+    "digest": lambda host: host.digest_file("/usr/lib/os-release", "sha256"),
+    "attribute": lambda host: host.attribute("/usr/lib/os-release", "user.mark"),
+    "no attribute": lambda host: host.attribute("/etc/loop", "security.capability"),
     "command": lambda host: host.run(commands.JOURNAL_BOOTS),
     "uname": lambda host: host.uname(),
 }
 REFUSALS = {
     "absent file": (AbsentError, lambda host: host.read_file("/etc/nothing")),
+    "digest of nothing": (AbsentError, lambda host: host.digest_file("/etc/nothing", "sha256")),
+    "digest of a link": (UnreadableError, lambda host: host.digest_file("/etc/os-release", "sha256")),
+    "digest of a FIFO": (UnreadableError, lambda host: host.digest_file("/etc/fifo", "sha256")),
+    "attribute of nothing": (AbsentError, lambda host: host.attribute("/etc/nothing", "user.mark")),
     "file as a folder": (AbsentError, lambda host: host.read_file("/usr/lib/os-release/x")),
     "folder as a file": (UnreadableError, lambda host: host.read_file("/etc")),
     "file listed": (UnreadableError, lambda host: host.list_dir("/usr/lib/os-release")),
@@ -92,6 +102,13 @@ def test_the_answers_of_a_rooted_host_are_the_folder(folder):
     assert host.stat("/etc/loop", follow=False).kind == "link"
     assert host.read_link("/etc/absolute") == "/usr/lib/os-release"
     assert host.read_file("/usr/lib/os-release", 8) == b"ID=test\n"
+    assert host.digest_file("/usr/lib/os-release", "sha256") == hashlib.sha256(b"ID=test\n").digest()
+    assert host.attribute("/usr/lib/os-release", "user.mark") in (b"\0marked", None)
+    found = host.stat("/etc/loop", follow=False)
+    really = (folder / "etc/loop").lstat()
+    assert found.file_type | found.mode == really.st_mode
+    assert (found.user, found.group, found.device) == (really.st_uid, really.st_gid, really.st_dev)
+    assert found.changed_ns == really.st_ctime_ns
 
 
 @pytest.mark.parametrize("name", REFUSALS)
@@ -115,6 +132,12 @@ def test_the_real_host_refuses_in_the_same_way(folder, name):
 
         def list_dir(self, path, *rest):
             return super().list_dir(f"{folder}{path}", *rest)
+
+        def digest_file(self, path, *rest):
+            return super().digest_file(f"{folder}{path}", *rest)
+
+        def attribute(self, path, *rest):
+            return super().attribute(f"{folder}{path}", *rest)
 
         def read_link(self, path):
             return super().read_link(f"{folder}{path}")

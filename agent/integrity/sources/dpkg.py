@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from agent.host.contract import Host
@@ -13,6 +14,7 @@ MAX_STATUS_BYTES = 128 * 1024 * 1024
 MAX_PACKAGES = 200_000
 MAX_VALUE_CHARACTERS = 1024
 
+_MD5_DIGITS = 32
 _FIELDS = frozenset({b"Package", b"Version", b"Architecture", b"Status"})
 #: States in which nothing of a package is on the disk, or its configuration files only.
 _GONE = frozenset({"not-installed", "config-files"})
@@ -25,12 +27,14 @@ class DpkgPackage:
     Attributes:
         version: as dpkg writes it: [epoch:]upstream[-revision].
         state: third word of its Status: "installed", or one of dpkg's states between.
+        conffiles: paths of its configuration files and the MD5 digests that they came with.
     """
 
     name: str
     version: str
     architecture: str
     state: str
+    conffiles: tuple[tuple[str, str], ...] = ()
 
 
 def dpkg_packages(host: Host) -> list[DpkgPackage]:
@@ -42,26 +46,42 @@ def parse_status(content: bytes) -> list[DpkgPackage]:
     """The packages in a status file whose files are (or may be) on the disk."""
     packages: list[DpkgPackage] = []
     fields: dict[bytes, str] = {}
+    conffiles: list[tuple[str, str]] = []
+    field = b""
     for line in [*content.split(b"\n"), b""]:
         if not line.strip():
-            package = _package(fields)
+            package = _package(fields, tuple(conffiles))
             if package is not None:
                 packages.append(package)
                 if len(packages) > MAX_PACKAGES:
                     raise SourceUnavailableError(
                         f"{STATUS_PATH} lists more than {MAX_PACKAGES} packages", ResultCode.LIMIT_EXCEEDED
                     )
-            fields = {}
+            fields, conffiles = {}, []
             continue
-        name, colon, value = line.partition(b":")
-        # A line that begins with a blank continues the field above: none of ours.
-        if colon and name in _FIELDS:
-            fields[name] = value.strip()[:MAX_VALUE_CHARACTERS].decode("utf-8", "replace")
+        # A line that begins with a blank continues the field above.
+        if line.startswith(b" "):
+            if field == b"Conffiles":
+                conffiles.extend(_conffile(line))
+            continue
+        field, colon, value = line.partition(b":")
+        if colon and field in _FIELDS:
+            fields[field] = value.strip()[:MAX_VALUE_CHARACTERS].decode("utf-8", "replace")
     return sorted(packages, key=lambda package: (package.name, package.architecture))
 
 
-def _package(fields: dict[bytes, str]) -> DpkgPackage | None:
+def _conffile(line: bytes) -> list[tuple[str, str]]:
+    """ " /etc/x 0123... obsolete": the digest is no digest while the file is only about to come."""
+    path, _, rest = line.strip().partition(b" ")
+    digest = rest.split(b" ")[0]
+    is_known = path.startswith(b"/") and b"\0" not in path and len(digest) == _MD5_DIGITS
+    return [(os.fsdecode(path), digest.decode("ascii", "replace").lower())] if is_known else []
+
+
+def _package(fields: dict[bytes, str], conffiles: tuple[tuple[str, str], ...]) -> DpkgPackage | None:
     words = fields.get(b"Status", "").split()
     if b"Package" not in fields or len(words) != 3 or words[2] in _GONE:
         return None
-    return DpkgPackage(fields[b"Package"], fields.get(b"Version", ""), fields.get(b"Architecture", ""), words[2])
+    return DpkgPackage(
+        fields[b"Package"], fields.get(b"Version", ""), fields.get(b"Architecture", ""), words[2], conffiles
+    )

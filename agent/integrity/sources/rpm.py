@@ -1,8 +1,8 @@
-"""The packages of rpm, from its SQLite database, without rpm.
+"""The packages of rpm, from its SQLite database, without rpm; other databases through rpm's own `rpmdb --exportdb`.
 
-The database is in WAL mode and belongs to root, so an ordinary user can't open it where it is. Its two files are read,
-put into a private temporary folder and opened there; SQLite then brings in what is only in the WAL. If either file
-changes while they are being read, they are read again.
+The SQLite database is in WAL mode and belongs to root, so an ordinary user can't open it where it is. Its two files are
+read, put into a private temporary folder and opened there; SQLite then brings in what is only in the WAL. If either
+file changes while they are being read, they are read again.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+from agent.host.commands import RPM_EXPORTS
 from agent.host.contract import FileStatus, Host
 from agent.host.errors import AbsentError, HostError
 from agent.integrity.errors import ResultCode, SourceUnavailableError, unavailable
 from agent.integrity.sources.reading import optional
-from agent.integrity.sources.rpm_header import RpmHeaderError, RpmPackage, parse_header
+from agent.integrity.sources.rpm_header import MAGIC, RpmHeaderError, RpmPackage, header_length, parse_header
 
 #: Where distributions keep it: the newer place first.
-DATABASE_FOLDERS = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
+DATABASE_FOLDERS = tuple(RPM_EXPORTS)
 _SQLITE_NAME = "rpmdb.sqlite"
 #: Other backends, by the file that shows them.
 _OTHER_BACKENDS = {"Packages.db": "ndb", "Packages": "Berkeley DB"}
@@ -26,17 +27,50 @@ _OTHER_BACKENDS = {"Packages.db": "ndb", "Packages": "Berkeley DB"}
 MAX_DATABASE_BYTES = 512 * 1024 * 1024
 MAX_PACKAGES = 100_000
 READ_ATTEMPTS = 3
+#: Seconds that rpm may need to write out its database.
+EXPORT_SECONDS = 120.0
 
 
 def rpm_packages(host: Host) -> list[RpmPackage]:
     """The packages in the rpm database, by name, version and architecture; raises SourceUnavailableError."""
+    packages = [_package(blob) for blob in rpm_headers(host)]
+    return sorted(packages, key=lambda package: (package.name, package.version, package.release, package.architecture))
+
+
+def rpm_headers(host: Host) -> list[object]:
+    """The headers in the rpm database as they are: bytes, or whatever somebody has put in their place.
+
+    Raises SourceUnavailableError.
+    """
     try:
-        database = _find_database(host)
-        content, wal = _read_unchanged(host, database)
+        folder, name = database_file(host)
+        if name != _SQLITE_NAME:
+            return _exported(host, folder, _OTHER_BACKENDS[name])
+        content, wal = _read_unchanged(host, f"{folder}/{name}")
     except HostError as error:
         raise unavailable(error) from None
-    packages = [_package(blob) for blob in _headers(content, wal)]
-    return sorted(packages, key=lambda package: (package.name, package.version, package.release, package.architecture))
+    return _headers(content, wal)
+
+
+def database_file(host: Host) -> tuple[str, str]:
+    """Folder and name of the database: the newer place and the newer kind first.
+
+    Raises HostError if one may be there that can't be seen, SourceUnavailableError if there is none.
+    """
+    refusals: list[HostError] = []
+    for name in (_SQLITE_NAME, *_OTHER_BACKENDS):
+        for folder in DATABASE_FOLDERS:
+            try:
+                host.stat(f"{folder}/{name}")
+            except AbsentError:
+                continue
+            except HostError as error:
+                refusals.append(error)
+                continue
+            return folder, name
+    if refusals:
+        raise refusals[0]
+    raise SourceUnavailableError("there is no rpm database")
 
 
 def _package(blob: object) -> RpmPackage:
@@ -45,28 +79,27 @@ def _package(blob: object) -> RpmPackage:
     return parse_header(blob)
 
 
-def _find_database(host: Host) -> str:
-    refusals: list[HostError] = []
-    for folder in DATABASE_FOLDERS:
-        path = f"{folder}/{_SQLITE_NAME}"
-        try:
-            host.stat(path)
-        except AbsentError:
-            continue
-        except HostError as error:
-            refusals.append(error)
-            continue
-        return path
-    if refusals:
-        raise refusals[0]
-    for folder in DATABASE_FOLDERS:
-        for name, backend in _OTHER_BACKENDS.items():
-            if optional(lambda path=f"{folder}/{name}": host.stat(path)) is not None:  # type: ignore[misc]
-                raise SourceUnavailableError(
-                    f"the rpm database in {folder} is kept in {backend}, which this version does not read",
-                    ResultCode.NOT_SUPPORTED,
-                )
-    raise SourceUnavailableError("there is no rpm database")
+def _exported(host: Host, folder: str, backend: str) -> list[object]:
+    try:
+        result = host.run(RPM_EXPORTS[folder], EXPORT_SECONDS, MAX_DATABASE_BYTES)
+    except AbsentError:
+        raise SourceUnavailableError(
+            f"the rpm database in {folder} is kept in {backend}, and rpm's program rpmdb, which could read it, is not"
+            " installed",
+            ResultCode.NOT_SUPPORTED,
+        ) from None
+    if result.status != 0:
+        raise SourceUnavailableError(f"rpmdb could not read the database in {folder}", ResultCode.FAILED)
+    headers: list[object] = []
+    position = 0
+    while position < len(result.stdout):
+        if not result.stdout.startswith(MAGIC, position):
+            raise RpmHeaderError("it does not begin as one")
+        position += len(MAGIC)
+        length = header_length(result.stdout, position)
+        headers.append(result.stdout[position : position + length])
+        position += length
+    return headers
 
 
 def _read_unchanged(host: Host, database: str) -> tuple[bytes, bytes]:

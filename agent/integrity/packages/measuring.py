@@ -1,0 +1,173 @@
+"""What a package's files are now, and how that differs from what the package says of them.
+
+Files that have not changed since they were hashed (same inode, size, and times of modification and change) are not
+hashed again, if whoever asks allows that. All reading goes through the Host.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from agent.host.contract import FileStatus, Host
+from agent.host.errors import AbsentError, HostError
+from agent.integrity.packages import capabilities
+from agent.integrity.packages.fingerprint import Absence, FileClaim, FileClass, FileFacts
+
+_ACCOUNTS = {"user": "/etc/passwd", "group": "/etc/group"}
+_ROOT = "root"
+#: Files whose digests are remembered at most.
+MAX_REMEMBERED = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A file that is not what its package says.
+
+    Attributes:
+        changes: "missing", "unreadable", "type", "contents", "link", "device", "mode", "user", "group",
+            "capabilities": at least one, in this order.
+    """
+
+    path: str
+    file_class: FileClass
+    changes: tuple[str, ...]
+
+
+class DigestCache:
+    """Digests of files by where they are on the disk."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[tuple[int, int, int, str], bytes]] = {}
+
+    def forget(self) -> None:
+        self._known.clear()
+
+    def digest(self, status: FileStatus, algorithm: str, read: Callable[[], bytes]) -> str:
+        """The digest of the file of `status`: a remembered one if nothing has changed, else what `read` gives."""
+        place, stamp = (status.device, status.inode), (status.size, status.modified_ns, status.changed_ns, algorithm)
+        known = self._known.get(place)
+        if known is not None and known[0] == stamp:
+            return known[1].hex()
+        found = read()
+        if len(self._known) < MAX_REMEMBERED:
+            self._known[place] = (stamp, found)
+        return found.hex()
+
+
+@dataclass(slots=True)
+class Measurer:
+    """Measures files of one host; made anew for each round, because it remembers the names of owners."""
+
+    host: Host
+    digests: DigestCache
+    _names: dict[str, dict[int, list[str]]] = field(default_factory=dict)
+
+    def measure(self, claim: FileClaim) -> FileFacts | Absence:
+        """The facts of the claim's file, as far as they are claimed."""
+        if claim.is_replaced:
+            return claim.facts
+        try:
+            return self._facts(claim, self.host.stat(claim.where, follow=False))
+        except AbsentError:
+            return claim.facts if claim.may_be_missing else Absence.MISSING
+        except (HostError, capabilities.CapabilityError):
+            return Absence.UNREADABLE
+
+    def _facts(self, claim: FileClaim, status: FileStatus) -> FileFacts | Absence:
+        claimed = claim.facts
+        is_regular = stat.S_ISREG(status.file_type)
+        value: str | None = None
+        # What a ghost has in it is nobody's claim.
+        if claimed.value is not None and claim.file_class is not FileClass.GHOST:
+            if is_regular and claim.digest is None:
+                return Absence.UNREADABLE
+            value = self._value(claim, status)
+        caps: str | None = None
+        if claimed.capabilities is not None:
+            caps = capabilities.from_attribute(self._attribute(claim) if is_regular else None)
+        return FileFacts(
+            None if claimed.mode is None else status.file_type | status.mode,
+            None if claimed.user is None else self._name("user", status.user, claimed.user),
+            None if claimed.group is None else self._name("group", status.group, claimed.group),
+            value,
+            caps,
+        )
+
+    def _value(self, claim: FileClaim, status: FileStatus) -> str:
+        where = claim.where
+        if stat.S_ISREG(status.file_type):
+            algorithm = claim.digest or ""
+            return self.digests.digest(status, algorithm, lambda: self.host.digest_file(where, algorithm))
+        if stat.S_ISLNK(status.file_type):
+            return self.host.read_link(where)
+        if stat.S_ISCHR(status.file_type) or stat.S_ISBLK(status.file_type):
+            return f"{os.major(status.device_number)}:{os.minor(status.device_number)}"
+        return ""
+
+    def _attribute(self, claim: FileClaim) -> bytes | None:
+        return self.host.attribute(claim.where, capabilities.ATTRIBUTE)
+
+    def _name(self, kind: str, number: int, claimed: str) -> str:
+        """The claimed name if it is one of the number's, else the first one, else the number."""
+        if kind not in self._names:
+            self._names[kind] = self._accounts(_ACCOUNTS[kind])
+        names = self._names[kind].get(number, [])
+        if claimed in names:
+            return claimed
+        return names[0] if names else str(number)
+
+    def _accounts(self, path: str) -> dict[int, list[str]]:
+        names: dict[int, list[str]] = {0: [_ROOT]}
+        try:
+            content = os.fsdecode(self.host.read_file(path))
+        except HostError:
+            return names
+        for each in content.splitlines():
+            fields = each.split(":")
+            if len(fields) > 2 and fields[2].isascii() and fields[2].isdigit():
+                names.setdefault(int(fields[2]), []).append(fields[0])
+        return names
+
+
+def drift(claim: FileClaim, found: FileFacts | Absence) -> Drift | None:
+    """How `found` differs from the claim; None if it does not."""
+    if isinstance(found, Absence):
+        if found is Absence.MISSING and claim.file_class is FileClass.GHOST:
+            return None
+        return Drift(claim.path, claim.file_class, (found.value,))
+    claimed = claim.facts
+    if claim.file_class is FileClass.GHOST:
+        claimed = replace(claimed, value=None)
+    changes = []
+    if claimed.mode != found.mode and claimed.mode is not None and found.mode is not None:
+        if stat.S_IFMT(claimed.mode) != stat.S_IFMT(found.mode):
+            changes.append("type")
+        if stat.S_IMODE(claimed.mode) != stat.S_IMODE(found.mode):
+            changes.append("mode")
+    if claimed.value != found.value:
+        changes.append(_kind_of_value(claimed.mode))
+    changes += [name for name in ("user", "group", "capabilities") if getattr(claimed, name) != getattr(found, name)]
+    return Drift(claim.path, claim.file_class, tuple(sorted(changes, key=CHANGES.index))) if changes else None
+
+
+CHANGES = (
+    "missing",
+    "unreadable",
+    "type",
+    "contents",
+    "link",
+    "device",
+    "mode",
+    "user",
+    "group",
+    "capabilities",
+)
+
+
+def _kind_of_value(mode: int | None) -> str:
+    if mode is None or stat.S_ISREG(mode):
+        return "contents"
+    return "link" if stat.S_ISLNK(mode) else "device"

@@ -1,0 +1,197 @@
+"""All packages of a host, each with its two fingerprints and with what has drifted between them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from agent.host.contract import Host
+from agent.integrity.errors import ResultCode, SourceUnavailableError
+from agent.integrity.packages.dpkg_files import Basis, DpkgFiles, read_dpkg
+from agent.integrity.packages.fingerprint import NONE, Absence, FileClaim, FileClass, fingerprint, install_time, line
+from agent.integrity.packages.measuring import DigestCache, Drift, Measurer, drift
+from agent.integrity.packages.openpgp import Keyring
+from agent.integrity.packages.rpm_files import HeaderStatus, RpmFiles, read_installed
+from agent.integrity.sources.rpm import rpm_headers
+
+RPM, DPKG = "rpm", "dpkg"
+#: The pseudo package in which rpm keeps a public key. It has no files.
+_KEY_PACKAGE = "gpg-pubkey"
+
+
+class StoppedError(Exception):
+    """Whoever asked for the fingerprints no longer wants them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageId:
+    """What a package is called. `manager` is RPM or DPKG; `epoch` is "" where there is none."""
+
+    manager: str
+    name: str
+    epoch: str
+    version: str
+    release: str
+    architecture: str
+
+    @property
+    def text(self) -> str:
+        """Name, epoch, version, release and architecture as rpm writes them."""
+        epoch = f"{self.epoch}:" if self.epoch else ""
+        release = f"-{self.release}" if self.release else ""
+        return f"{self.name}-{epoch}{self.version}{release}.{self.architecture}"
+
+
+@dataclass(frozen=True, slots=True)
+class PackageReport:
+    """One package.
+
+    Attributes:
+        header_status: for rpm packages.
+        key_id: of the key that is said to have signed it: 16 hexadecimal digits, or "".
+        basis: what `install_time` is derived from.
+        install_time, run_time: fingerprints, or "0" where there is none.
+        configuration_install_time, configuration_run_time: the same of its configuration files.
+        drift: files that are not what the package says, by path.
+        files: how many files it says something of.
+        unverified_files: those among them that rpm says are not installed, or replaced by another package's.
+    """
+
+    id: PackageId
+    header_status: HeaderStatus | None
+    key_id: str
+    basis: Basis
+    install_time: str
+    run_time: str
+    configuration_install_time: str
+    configuration_run_time: str
+    drift: tuple[Drift, ...]
+    files: int
+    unverified_files: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSet:
+    """All of them, by manager and name, and the reasons why there may be more."""
+
+    packages: tuple[PackageReport, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the whole set: changes when a package comes or goes, or when one of its values changes."""
+        digest = hashlib.sha256()
+        for each in sorted(set_line(report) for report in self.packages):
+            digest.update(each)
+        return digest.hexdigest()
+
+
+def set_line(report: PackageReport) -> bytes:
+    fields = (report.id.manager, report.id.text, report.install_time, report.run_time)
+    return "\0".join(fields).encode("utf-8", "surrogateescape") + b"\n"
+
+
+def collect(
+    host: Host, keyring: Keyring, digests: DigestCache, is_stopped: Callable[[], bool] = lambda: False
+) -> PackageSet:
+    """The packages of this host. Raises StoppedError, and SourceUnavailableError if it has no package database."""
+    measurer = Measurer(host, digests)
+    packages: list[PackageReport] = []
+    problems: list[str] = []
+    present = False
+    for read in (_rpm, _dpkg):
+        try:
+            packages.extend(_report(subject, measurer, is_stopped) for subject in read(host, keyring))
+            present = True
+        except SourceUnavailableError as error:
+            if error.code is not ResultCode.NOT_PRESENT:
+                problems.append(error.reason)
+    if not present and not problems:
+        raise SourceUnavailableError("there is no package database")
+    packages.sort(key=lambda report: (report.id.manager, report.id.text))
+    return PackageSet(tuple(packages), tuple(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    id: PackageId
+    header_status: HeaderStatus | None
+    key_id: str
+    basis: Basis
+    claims: tuple[FileClaim, ...]
+
+
+def _rpm(host: Host, keyring: Keyring) -> Iterator[_Subject]:
+    for blob in rpm_headers(host):
+        found = read_installed(blob, keyring)
+        if found.package.name != _KEY_PACKAGE or found.claims:
+            yield _Subject(rpm_id(found), found.status, found.key_id, Basis.RPM_HEADER, found.claims)
+
+
+def _dpkg(host: Host, keyring: Keyring) -> Iterator[_Subject]:
+    for found in read_dpkg(host):
+        yield _Subject(dpkg_id(found), None, "", found.basis, found.claims)
+
+
+def rpm_id(found: RpmFiles) -> PackageId:
+    package = found.package
+    epoch = "" if package.epoch is None else str(package.epoch)
+    return PackageId(RPM, package.name, epoch, package.version, package.release, package.architecture)
+
+
+def dpkg_id(found: DpkgFiles) -> PackageId:
+    return debian_id(found.package.name, found.package.version, found.package.architecture)
+
+
+def debian_id(name: str, version: str, architecture: str) -> PackageId:
+    """Debian's [epoch:]version[-release], taken apart."""
+    epoch, colon, rest = version.partition(":")
+    if not colon:
+        epoch, rest = "", version
+    upstream, dash, release = rest.rpartition("-")
+    return PackageId(DPKG, name, epoch, upstream if dash else rest, release if dash else "", architecture)
+
+
+def _report(subject: _Subject, measurer: Measurer, is_stopped: Callable[[], bool]) -> PackageReport:
+    lines: dict[FileClass, list[bytes]] = {each: [] for each in FileClass}
+    unreadable: set[FileClass] = set()
+    drifts: list[Drift] = []
+    for claim in subject.claims:
+        if is_stopped():
+            raise StoppedError
+        found = measurer.measure(claim)
+        if found is Absence.UNREADABLE:
+            unreadable.add(claim.file_class)
+        lines[claim.file_class].append(line(claim.path, found))
+        changed = drift(claim, found)
+        if changed is not None:
+            drifts.append(changed)
+    is_forged = subject.header_status is not None and subject.header_status.is_forged
+    has_basis = subject.basis is not Basis.NONE and not is_forged
+
+    def planned(file_class: FileClass) -> str:
+        return install_time(subject.claims, file_class) if has_basis else NONE
+
+    def found_now(file_class: FileClass) -> str:
+        is_known = file_class not in unreadable and subject.basis is not Basis.NONE
+        is_known = is_known and subject.header_status is not HeaderStatus.DAMAGED
+        return fingerprint(lines[file_class]) if is_known else NONE
+
+    return PackageReport(
+        subject.id,
+        subject.header_status,
+        subject.key_id,
+        subject.basis,
+        planned(FileClass.SOFTWARE),
+        found_now(FileClass.SOFTWARE),
+        planned(FileClass.CONFIGURATION),
+        found_now(FileClass.CONFIGURATION),
+        tuple(sorted(drifts, key=lambda each: each.path)),
+        len(subject.claims),
+        sum(claim.may_be_missing or claim.is_replaced for claim in subject.claims),
+    )
+
+
+def by_id(packages: Iterable[PackageReport]) -> dict[PackageId, PackageReport]:
+    return {report.id: report for report in packages}

@@ -1,0 +1,44 @@
+"""Workshops that make real packages, once for a module."""
+
+import os
+
+import pytest
+
+from tests.integrity.packages.rpm_workshop import RpmRoot, SigningKey, build, run
+
+
+@pytest.fixture(scope="session")
+def signing_key():
+    key = SigningKey()
+    yield key
+    key.close()
+
+
+@pytest.fixture(scope="session")
+def signed_package(signing_key, tmp_path_factory):
+    """The file of the package "tool", signed."""
+    package = build(tmp_path_factory.mktemp("rpmbuild"))
+    signing_key.sign(package)
+    return package
+
+
+@pytest.fixture(scope="session")
+def pristine(signed_package, signing_key, tmp_path_factory):
+    if os.geteuid() != 0:
+        pytest.skip("only root may install packages into a folder")
+    folder = tmp_path_factory.mktemp("installed")
+    root = RpmRoot(folder / "root")
+    root.trust(signing_key, folder)
+    root.install(signed_package)
+    return root
+
+
+@pytest.fixture
+def installed(pristine, tmp_path):
+    """A root with "tool" in it of the test's own."""
+    # cp keeps owners, capabilities, hard links and device files.
+    run("cp", "-a", pristine.root, tmp_path / "root")
+    copy = RpmRoot.__new__(RpmRoot)
+    copy.root = tmp_path / "root"
+    copy.options = (*pristine.options[:3], str(copy.root), *pristine.options[4:])
+    return copy
