@@ -101,6 +101,8 @@ class Enrolling:
         self._check_challenge(config, challenge, None)
         new = self._new_pair(config) if regenerate else None
         with context.changing(config.name) as change:
+            # Of a time when the trustpoint was configured otherwise.
+            self.forget(config.name, change.transaction)
             self._exchange_keys(config, new, change)
             views = self._self_authority.enroll(config, change.transaction)
             current = context.store.stored(config.name, Slot.CURRENT, change.transaction)
