@@ -197,6 +197,15 @@ class TestExchanging:
         certificate = ca.sign(enroll(operator, "fixed"))
         assert operator.call("import-certificate", trustpoint="fixed", certificate=certificate)["certificate"]
 
+    def test_a_request_ends_when_the_device_becomes_its_own_authority(self, operator: Operator, ca: OpensslCa):
+        authenticated(operator, "turned", ca)
+        enroll(operator, "turned", regenerate_key_pair=True)
+        self_signed(operator, "turned")
+        trustpoint = operator.trustpoint("turned")
+        assert trustpoint["enrollment-state"] == "granted"
+        assert "request" not in trustpoint
+        assert "kept_key_parts" not in rows_of(operator.agent.state, "turned")
+
     def test_what_does_not_go_with_enrollment_self(self, operator: Operator, ca: OpensslCa):
         self_signed(operator, "alone")
         for rpc, leaves, leaf in (

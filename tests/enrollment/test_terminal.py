@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from tests.enrollment.by_hand import authenticated, configured, enroll, enrolled, requests, where
+from tests.enrollment.by_hand import QUICK, authenticated, configured, enroll, enrolled, requests, where
 from tests.enrollment.openssl_ca import (
     CA_EXTENSIONS,
     OpensslCa,
@@ -26,7 +26,7 @@ from tests.enrollment.openssl_ca import (
     verified_request,
     verify,
 )
-from tests.enrollment.operator import Operator
+from tests.enrollment.operator import TCK, Operator
 from tests.pki.trustpoints import openssl
 
 NOW = datetime.now(UTC)
@@ -299,16 +299,20 @@ class TestRequests:
         configured(operator, "early")
         assert where(operator.refused("enroll", trustpoint="early")) == ("operation-failed", "not-authenticated", None)
 
-    @pytest.mark.parametrize("replacement", [{"size": 1024}, None], ids=["replaced", "zeroized"])
-    def test_a_key_that_has_gone_since_its_request(self, operator: Operator, ca: OpensslCa, replacement):
+    @pytest.mark.parametrize("fate", ["replaced", "zeroized", "relabelled"])
+    def test_a_key_that_has_gone_since_its_request(self, operator: Operator, ca: OpensslCa, fate):
         """Nothing may be put into service that can't be used."""
-        name = "replaced" if replacement else "zeroized"
-        authenticated(operator, name, ca, type="rsa", size=1024)
+        name = fate
+        authenticated(operator, name, ca)
         request = enroll(operator, name)
-        if replacement:
-            operator.generate(name, **replacement)
-        else:
-            operator.call("zeroize-key-pair", "urn:trustconf:yang:trustconf-keys", type="rsa", label=name)
+        match fate:
+            case "replaced":
+                operator.generate(name, QUICK)
+            case "zeroized":
+                operator.call("zeroize-key-pair", TCK, type=QUICK, label=name)
+            case "relabelled":
+                operator.generate("another", QUICK)
+                operator.configure(name, "terminal", "another", QUICK)
 
         refusal = operator.refused("import-certificate", trustpoint=name, certificate=ca.sign(request))
 
