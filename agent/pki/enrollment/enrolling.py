@@ -70,6 +70,8 @@ _HOLDING_KEYS: Final = {
     EnrollmentMethod.SCEP: (rsa.RSAPrivateKey,),
     EnrollmentMethod.EST: (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey),
 }
+#: How far the clock of a certification authority may be ahead: so long the device has no valid certificate then.
+_CLOCKS_APART: Final = timedelta(minutes=5)
 #: Until a turn that broke off is made again.
 _PAUSE: Final = timedelta(minutes=1)
 
@@ -328,8 +330,14 @@ class Enrolling:
         )
 
     def _defect(self, certificate: x509.Certificate) -> str | None:
-        if self._context.clock.now() > certificate.not_valid_after_utc:
+        now = self._context.clock.now()
+        if now > certificate.not_valid_after_utc:
             return "The certificate that the certification authority has issued is expired."
+        if certificate.not_valid_before_utc > now + _CLOCKS_APART:
+            return (
+                "The certificate that the certification authority has issued is not valid before"
+                f" {certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}: set the clocks right, and enroll again."
+            )
         return None
 
     def _wait(
