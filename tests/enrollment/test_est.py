@@ -191,11 +191,12 @@ class TestEnrolling:
             Authority.root("Tier 2", 4, **of_today()),
             rsa_key(5).public_key(),
         )
-        past = {"start": datetime.now(UTC) - timedelta(days=3), "days": 1}
+        past, future = ({"start": datetime.now(UTC) + timedelta(days=days), "days": 1} for days in (-3, 3))
         for issuer, key, options, words in (
             (issuing, other_key, of_today(), "no certificate for the key"),
             (stranger, None, of_today(), "not issued by the CA"),
             (issuing, None, past, "expired"),
+            (issuing, None, future, "not valid before"),
         ):
             server.issue = issued_so(issuer, key, options)
             refusal = operator.refused("enroll", trustpoint="steady", regenerate_key_pair=True)

@@ -110,6 +110,21 @@ class TestStates:
             == "authenticated"
         )
 
+    def test_certificates_in_service_are_told_with_what_the_ca_changed(self, operator: Operator, ca: OpensslCa):
+        configured(operator, "news")
+        with operator.agent.connect() as subscriber:
+            subscriber.create_subscription(filter=("subtree", f'<certificate-installed xmlns="{TCT}"/>'))
+            operator.call("authenticate", trustpoint="news", certificate=ca.hierarchy)
+            certificate = ca.sign(enroll(operator, "news"), subject="/CN=other")
+            operator.call("import-certificate", trustpoint="news", certificate=certificate)
+            events = [told(subscriber, "certificate-installed") for _ in range(3)]
+        assert [(event["role"], event["subject"]) for event in events] == [
+            ("ca", "CN=Tier 2"),
+            ("ca", "CN=Tier 1"),
+            ("router", "CN=other"),
+        ]
+        assert events[2]["changed-by-ca"].startswith("subject: CN=other instead of ")
+
     def test_they_are_told(self, operator: Operator, ca: OpensslCa):
         configured(operator, "told")
         with operator.agent.connect() as subscriber:
@@ -118,13 +133,13 @@ class TestStates:
             request = enroll(operator, "told")
             operator.call("import-certificate", trustpoint="told", certificate=ca.sign(request))
             operator.unconfigure("told")
-            states = [changed(subscriber)["enrollment-state"] for _ in range(4)]
+            states = [told(subscriber)["enrollment-state"] for _ in range(4)]
         assert states == ["authenticated", "pending", "granted", "unconfigured"]
 
 
-def changed(subscriber) -> Record:
-    """The next enrollment-status-changed."""
-    [event] = subscriber.take_notification(timeout=60).notification_ele.iterfind(f"{{{TCT}}}enrollment-status-changed")
+def told(subscriber, notification: str = "enrollment-status-changed") -> Record:
+    """The next notification, which must be this one."""
+    [event] = subscriber.take_notification(timeout=60).notification_ele.iterfind(f"{{{TCT}}}{notification}")
     return {etree.QName(leaf).localname: leaf.text for leaf in event}
 
 
@@ -272,7 +287,7 @@ class TestRemoving:
         with operator.agent.connect() as subscriber:
             subscriber.create_subscription(filter=("subtree", f'<enrollment-status-changed xmlns="{TCT}"/>'))
             operator.unconfigure("system-trustpoint")
-            event = changed(subscriber)
+            event = told(subscriber)
         assert event == {
             "trustpoint": "system-trustpoint",
             "previous-enrollment-state": "granted",
