@@ -21,6 +21,7 @@ signer.py           signing with the key of a certificate
 trustpoint_store.py the certificates of the trustpoints
 key_certificates.py the same certificates, seen from the keys
 expiry.py           when to warn that a certificate expires
+crls.py             certificate revocation lists
 chains.py           chains of CAs: put in order, checked link by link; chain_errors.py: how they are refused
 signatures.py       whether a key made a signature, SHA-1 on request
 requests.py         certification requests (PKCS #10)

@@ -6,10 +6,11 @@ from types import MappingProxyType
 from typing import Final
 
 from agent.integrity.errors import SourceUnavailableError
+from agent.pki import crls, request_info
 from agent.pki import enrolment_errors as enrolment
 from agent.pki import errors as pki
+from agent.pki import http_errors as http
 from agent.pki import import_errors as imports
-from agent.pki import request_info
 from agent.pki import user_key_errors as user_keys
 from agent.pki.chain_errors import ChainError
 from agent.pki.enrollment import errors as enrollment
@@ -90,6 +91,9 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         enrollment.ExportNotAllowedError: Refusal("access-denied", "export-not-allowed"),
         enrollment.UsageKeysNotExportedError: Refusal("operation-not-supported", "usage-keys"),
         enrollment.WrongKeyTypeError: Refusal("invalid-value", "wrong-key-type", "pkcs12"),
+        crls.CrlUrlError: Refusal("invalid-value", "invalid-crl-url", "crl_url"),
+        crls.CrlError: Refusal("operation-failed", "crl-not-usable"),
+        http.HttpError: Refusal("operation-failed", "server-unreachable"),
         pki.PkiError: Refusal("operation-failed"),
         SourceUnavailableError: Refusal(
             "operation-failed",

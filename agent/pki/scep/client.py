@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from agent.clock import Clock
+from agent.pki.crls import is_crl_signed_by
 from agent.pki.scep.algorithms import ScepPolicy
 from agent.pki.scep.attributes import MessageType, PkiStatus
 from agent.pki.scep.ca_certificates import CaCertificates, read_ca_certificates
@@ -41,7 +42,7 @@ from agent.pki.scep.messages import (
     enrolment_content,
     read_answer,
 )
-from agent.pki.signatures import WeakSignatureError, check_digest, is_signed_by
+from agent.pki.signatures import WeakSignatureError
 
 #: Bytes of an answer with certificates.
 MAX_ANSWER: Final = 256 * 1024
@@ -185,15 +186,7 @@ class ScepClient:
 
     def _check_crl(self, crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> None:
         try:
-            digest = crl.signature_hash_algorithm
-            check_digest(digest, allow_sha1=self._policy.allow_sha1)
-            signed = is_signed_by(
-                issuer.public_key(),
-                crl.signature,
-                crl.tbs_certlist_bytes,
-                digest,
-                crl.signature_algorithm_parameters,
-            )
+            signed = is_crl_signed_by(crl, issuer, allow_sha1=self._policy.allow_sha1)
             named = crl.issuer == issuer.subject
         except WeakSignatureError as error:
             raise AlgorithmNotAllowedError("CRL signature", error.algorithm) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.northbound.registry import Registry
 from agent.providers.auditing import audited
 from agent.providers.cisco import certificates, reboots
+from agent.providers.cisco.crl_request import URL_LEAF, CrlRequest
 from agent.providers.cisco.public_keys import KEY_LISTS, PublicKeyState
 from agent.providers.cisco.rpc import KEY_LEAF, MODULE, TRUSTPOINT_LEAF, key_rpcs, trustpoint_rpcs
 from agent.providers.cisco.trustpoints import UmTrustpointHandler
@@ -27,6 +28,9 @@ def register(registry: Registry, services: Services) -> None:
             registry.rpc(f"/{MODULE}:{name}", call)
     for name, function in user_key_rpcs(UserKeyOperations(services), services.import_folder).items():
         registry.rpc(f"/{MODULE}:{name}", function)
+    registry.rpc(
+        f"/{MODULE}:ca-crl-request", audited(services, "ca-crl-request", CrlRequest(services), target=URL_LEAF)
+    )
     handler = UmTrustpointHandler(TrustpointHandler(services))
     for path in (SYSTEM_TRUSTPOINT, TRUSTPOINTS):
         registry.config(path, handler)
