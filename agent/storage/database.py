@@ -4,8 +4,8 @@ When `transaction()` has ended without an exception, what it wrote survives a ki
 (WAL with synchronous=FULL: the log is on disk before COMMIT returns). When it ended with an exception, nothing of it
 is there. Transactions are short: whatever is slow (making a key, building a tree's JSON) is done before one begins.
 
-Readers never wait for the writer. They see the last commit; a writer that must see its own changes reads through its
-`Transaction`.
+Readers never wait for the writer. They see the last commit, in each query or, inside `snapshot()`, in all of them; a
+writer that must see its own changes reads through its `Transaction`.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ class Database:
         self._writing_thread: int | None = None
         self._readers_lock = threading.Lock()
         self._idle_readers: list[sqlite3.Connection] = []
+        self._snapshots = threading.local()
         self._closed = False
 
     @classmethod
@@ -121,8 +122,30 @@ class Database:
 
     def query(self, sql: str, params: Parameters = ()) -> list[sqlite3.Row]:
         """The rows of a SELECT over what is committed. Raises StorageUnavailableError."""
+        shared: sqlite3.Connection | None = getattr(self._snapshots, "connection", None)
+        if shared is not None:
+            with _mapped_errors():
+                return shared.execute(sql, params).fetchall()
         with self._reader() as connection, _mapped_errors():
             return connection.execute(sql, params).fetchall()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Inside the block all queries of this thread see the same commit. For short blocks only: the log of the
+        database grows meanwhile. Raises StorageUnavailableError."""
+        if getattr(self._snapshots, "connection", None) is not None:
+            yield
+            return
+        with self._reader() as connection:
+            with _mapped_errors():
+                connection.execute("BEGIN")
+            self._snapshots.connection = connection
+            try:
+                yield
+            finally:
+                self._snapshots.connection = None
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Wait for the current transaction and close. Using the database afterwards is an error."""

@@ -57,6 +57,29 @@ def test_readers_see_the_last_commit_and_the_writer_its_own_changes(database):
     assert database.query(COUNT)[0]["next"] == 1
 
 
+def test_a_snapshot_is_of_one_commit(database):
+    def write(number):
+        with database.transaction() as transaction:
+            transaction.execute("INSERT OR REPLACE INTO certificate_serial (only_row, next) VALUES (1, ?)", (number,))
+
+    write(1)
+    with database.snapshot():
+        assert database.query(COUNT)[0]["next"] == 1
+        write(2)
+        with database.snapshot():
+            assert database.query(COUNT)[0]["next"] == 1
+        elsewhere = threading.Thread(target=lambda: seen.append(database.query(COUNT)[0]["next"]))
+        seen: list[int] = []
+        elsewhere.start()
+        elsewhere.join()
+        assert seen == [2]
+    assert database.query(COUNT)[0]["next"] == 2
+    with pytest.raises(ZeroDivisionError), database.snapshot():
+        raise ZeroDivisionError
+    write(3)
+    assert database.query(COUNT)[0]["next"] == 3
+
+
 def test_a_reader_can_not_write(database):
     with pytest.raises(StorageUnavailableError):
         database.query("INSERT INTO certificate_serial (only_row, next) VALUES (1, 1) RETURNING next")

@@ -101,6 +101,10 @@ class TrustpointRpcs:
 
     def _outcome(self, name: str, roles: Collection[CertificateRole]) -> Record:
         """grouping enrollment-outcome, with the certificates that have these roles."""
+        with self._enroller.context.database.snapshot():
+            return self._outcome_now(name, roles)
+
+    def _outcome_now(self, name: str, roles: Collection[CertificateRole]) -> Record:
         context = self._enroller.context
         state, next_step = context.state(name)
         record: Record = {

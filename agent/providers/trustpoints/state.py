@@ -45,9 +45,11 @@ class TrustpointState:
 
     def _trustpoint(self, name: str, configured: bool, query: StateQuery) -> Record:
         record: Record = {"name": name, "configured": configured}
-        for child, part in _PARTS.items():
-            if query.wants(child) and (value := part(self, name)) not in (None, "", [], ()):
-                record[child] = value
+        # A state and the certificates that it tells of belong together.
+        with self._context.database.snapshot():
+            for child, part in _PARTS.items():
+                if query.wants(child) and (value := part(self, name)) not in (None, "", [], ()):
+                    record[child] = value
         return record
 
     def _state(self, name: str) -> str:
