@@ -1,4 +1,4 @@
-"""The command line: `trustconf serve | user | show | verify`.
+"""The command line: `trustconf serve | user | show | verify | kgv`.
 
 Parses arguments and prints; everything else is done by the rooms below. Exit status 0 is success, 1 a refusal, 2 a
 wrong command line (or a trust anchor that is none), 10 to 19 a bad verdict of `verify` (agent/integrity/verdict.py).
@@ -82,6 +82,7 @@ first steps:
     _add_user(commands)
     _add_show(commands)
     _add_verify(commands)
+    _add_kgv(commands)
     return parser
 
 
@@ -216,6 +217,35 @@ example:
     verify.set_defaults(command=_verify)
 
 
+def _add_kgv(commands: Commands) -> None:
+    kgv = commands.add_parser(
+        "kgv",
+        help="known good values of packages",
+        description="Known good values (KGV): what packages must have as their install-time fingerprints.",
+    )
+    actions = kgv.add_subparsers(metavar="ACTION", required=True)
+    build = actions.add_parser(
+        "build",
+        help="make the signed known good values of package files",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="""\
+Make the known good values of .rpm and .deb files, and sign them. A device compares its
+packages with them by the rpc verify-packages; it must have the signer's public key in
+the folder package-keys of its state folder (docs/fingerprint.md).""",
+        epilog="""\
+example:
+  openssl genpkey -algorithm ed25519 -out kgv.key
+  openssl pkey -in kgv.key -pubout -out kgv.pem
+  trustconf kgv build *.rpm --sign-key kgv.key -o KGV.json""",
+    )
+    build.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a package, .rpm or .deb")
+    build.add_argument(
+        "--sign-key", type=Path, required=True, metavar="KEY", help="the private key, PEM without a password"
+    )
+    build.add_argument("-o", "--output", type=Path, metavar="KGV.json", help="where to write them (default: print)")
+    build.set_defaults(command=_kgv_build)
+
+
 def _add_state_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state-dir",
@@ -292,6 +322,29 @@ def _verify(arguments: argparse.Namespace) -> int:
     )
     print(report.text)
     return report.exit_status
+
+
+def _kgv_build(arguments: argparse.Namespace) -> int:
+    from agent.integrity.packages.known_good import KnownGoodKeyError, build, load_signing_key
+    from agent.integrity.packages.package_files import PackageFileError, read_package_file
+
+    try:
+        signer = load_signing_key(_read_text(arguments.sign_key, MAX_SMALL_FILE).encode())
+    except KnownGoodKeyError as error:
+        raise CommandError(f"{arguments.sign_key} is {error}") from error
+    packages = []
+    for path in arguments.files:
+        try:
+            packages.append(read_package_file(path))
+        except PackageFileError as error:
+            raise CommandError(f"{path}: {error}") from error
+    text = build(packages, signer)
+    if arguments.output is None:
+        print(text, end="")
+    else:
+        arguments.output.write_text(text)
+        print(f"known good values of {len(packages)} package{'s' * (len(packages) != 1)} in {arguments.output}")
+    return 0
 
 
 def _read_text(path: Path, limit: int) -> str:

@@ -18,7 +18,7 @@ from agent import __version__, cli
 from agent.settings import Settings
 from tests.agent_process import AgentProcess
 
-COMMANDS = ([], ["serve"], ["user"], ["user", "add"], ["show"], ["verify"])
+COMMANDS = ([], ["serve"], ["user"], ["user", "add"], ["show"], ["verify"], ["kgv"], ["kgv", "build"])
 PASSWORD = "correct horse battery"
 
 

@@ -176,7 +176,7 @@ def test_the_trees_are_those_of_the_modules(tmp_path):
 
 # The command line ----------------------------------------------------------------------------------------------------
 
-_COMMAND = re.compile(r"\btrustconf (serve|user add|show|verify)\b([^`\n|]*)")
+_COMMAND = re.compile(r"\btrustconf (serve|user add|show|verify|kgv build)\b([^`\n|]*)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
@@ -187,7 +187,7 @@ def mentioned_options():
                 yield command, option
 
 
-@pytest.mark.parametrize("command", ["serve", "user add", "show", "verify"])
+@pytest.mark.parametrize("command", ["serve", "user add", "show", "verify", "kgv build"])
 def test_every_option_that_is_mentioned_exists(command):
     mentioned = {option for name, option in mentioned_options() if name == command}
     help_text = subprocess.run(

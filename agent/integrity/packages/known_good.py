@@ -1,0 +1,148 @@
+"""Known good values (KGV): what packages must have as their install-time values, signed by whoever built them.
+
+A KGV is a signed envelope (docs/envelope.md) without nonce and certificate, with JSON in it (docs/fingerprint.md). It
+is believed if one of the pinned public keys has signed it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, cast
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from agent.integrity import envelope_text
+from agent.integrity.envelope import Signer, sign_envelope
+from agent.integrity.envelope_text import EnvelopeFormatError
+from agent.integrity.packages.fingerprint import ALGORITHM, NONE
+from agent.integrity.packages.package_files import PackageFile
+from agent.integrity.packages.package_set import PackageId, PackageReport
+from agent.integrity.signatures import ALGORITHMS, UnsupportedKeyError, algorithm_for, is_valid
+from agent.pki.keys import PrivateKey
+from agent.pki.signer import CertificateSigner
+
+FORMAT = "trustconf-kgv"
+VERSION = 1
+#: Of a KGV's text.
+MAX_CHARACTERS = 64 * 1024 * 1024
+MAX_PACKAGES = 500_000
+
+_ID_MEMBERS = ("manager", "name", "epoch", "version", "release", "architecture")
+
+
+class KnownGoodError(ValueError):
+    """The KGV can't be used; `message` is for a person. `is_untrusted`: it may be one, but of nobody who is trusted."""
+
+    def __init__(self, message: str, *, is_untrusted: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.is_untrusted = is_untrusted
+
+
+class KnownGoodKeyError(ValueError):
+    """The file is not an unencrypted private key that envelopes are signed with."""
+
+
+def load_signing_key(pem: bytes) -> Signer:
+    """A signer with the key in a PEM file, without certificates; raises KnownGoodKeyError."""
+    try:
+        key = serialization.load_pem_private_key(pem, None)
+        return CertificateSigner(algorithm_for(key.public_key()), (), cast(PrivateKey, key))
+    except (ValueError, TypeError, UnsupportedAlgorithm, UnsupportedKeyError):
+        raise KnownGoodKeyError("not an unencrypted private key (RSA, DSA, ECDSA, Ed25519) in PEM") from None
+
+
+def build(files: Iterable[PackageFile], signer: Signer) -> str:
+    """The text of the KGV of these packages."""
+    packages = [
+        {
+            **{name: getattr(file.id, name) for name in _ID_MEMBERS},
+            "fingerprint-basis": file.basis.value,
+            "fingerprint": file.value,
+            **({"gpg-key-id": file.key_id} if file.key_id else {}),
+        }
+        for file in sorted(files, key=lambda file: (file.id.manager, file.id.text))
+    ]
+    document = {"format": FORMAT, "version": VERSION, "algorithm": ALGORITHM, "packages": packages}
+    payload = json.dumps(document, indent=1).encode("ascii")
+    return sign_envelope(payload, nonce=None, signer=signer, include_certificate=False)
+
+
+#: Package and basis -> install-time value.
+KnownGood = Mapping[tuple[PackageId, str], str]
+
+
+def read(text: str, trusted_keys: Sequence[object]) -> KnownGood:
+    """The values of a KGV that one of the public keys has signed; raises KnownGoodError."""
+    if len(text) > MAX_CHARACTERS:
+        raise KnownGoodError(f"The KGV is larger than {MAX_CHARACTERS} characters.")
+    try:
+        envelope = envelope_text.read(text)
+    except EnvelopeFormatError:
+        raise KnownGoodError(
+            "The KGV is not a signed envelope; send the file of 'trustconf kgv build' as it is."
+        ) from None
+    algorithm = ALGORITHMS.get(envelope.signature_algorithm)
+    if algorithm is None or not any(
+        is_valid(algorithm, key, envelope.signature, envelope.signed_bytes) for key in trusted_keys
+    ):
+        raise KnownGoodError(
+            "None of the pinned keys has signed this KGV. Put the public key of whoever built it, as a PEM file, into"
+            " the folder 'package-keys' of the agent's state folder.",
+            is_untrusted=True,
+        )
+    try:
+        return _values(json.loads(envelope.payload))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise KnownGoodError("The envelope does not hold a KGV of this version.") from None
+
+
+def _values(document: Any) -> KnownGood:
+    found = (document["format"], document["version"], document["algorithm"])
+    if found != (FORMAT, VERSION, ALGORITHM) or len(document["packages"]) > MAX_PACKAGES:
+        raise ValueError("not a KGV of this version")
+    return {
+        (PackageId(*(str(entry[name]) for name in _ID_MEMBERS)), str(entry["fingerprint-basis"])): str(
+            entry["fingerprint"]
+        )
+        for entry in document["packages"]
+    }
+
+
+class Verdict(StrEnum):
+    """What a KGV says of an installed package."""
+
+    MATCH = "match"
+    MISMATCH = "mismatch"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One package: whether its two values are the known good one. `known_good` is "" if there is none."""
+
+    report: PackageReport
+    known_good: str
+    install_time: Verdict
+    run_time: Verdict
+
+
+def compare(known_good: KnownGood, packages: Iterable[PackageReport]) -> list[Comparison]:
+    """Each package beside the KGV."""
+    comparisons = []
+    for report in packages:
+        value = known_good.get((report.id, report.basis.value), "")
+        # A run-time value that there is none of is no proof that something has changed.
+        run_time = Verdict.UNKNOWN if report.run_time == NONE else _verdict(value, report.run_time)
+        comparisons.append(Comparison(report, value, _verdict(value, report.install_time), run_time))
+    return comparisons
+
+
+def _verdict(known_good: str, value: str) -> Verdict:
+    if not known_good:
+        return Verdict.UNKNOWN
+    return Verdict.MATCH if known_good == value else Verdict.MISMATCH
