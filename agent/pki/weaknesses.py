@@ -10,8 +10,8 @@ class Weakness:
     """A weak algorithm was used, with the policy's permission.
 
     Attributes:
-        use: "request signature", "request encryption", "answer signature", "answer encryption", "CA certificate" or
-            "certificate signature".
+        use: "request signature", "request encryption", "answer signature", "answer encryption", "CA certificate",
+            "certificate signature" or "CRL signature".
         algorithm: "sha1", "3des-cbc" or "des-cbc".
     """
 

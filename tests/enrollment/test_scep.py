@@ -100,7 +100,7 @@ def test_giving_up_and_cancelling(clocked: Operator, scep_responder):
     clocked.wait_for_attempt("never", 1)
     agent.advance(minutes=1)
     trustpoint = clocked.wait_for("never", "rejected")
-    assert "asked 2 times" in trustpoint["last-error"]
+    assert "2 times without a decision" in trustpoint["last-error"]
     assert "request" not in trustpoint
     agent.advance(minutes=5)
 
@@ -258,6 +258,14 @@ def test_what_else_a_server_can_be_asked(operator: Operator, scep_responder):
     # Nothing of it is kept.
     assert operator.certificates("asking")["router"] == own
     assert operator.state("asking") == "granted"
+
+
+def test_weak_answers_to_queries_are_logged_too(operator: Operator, scep_responder):
+    responder = scep_responder(caps=OLD_CAPS, cipher="3des", digest="sha1")
+    enrolled(operator, "weakly-asking", responder, enrollment=WEAK)
+    before = operator.agent.log.count("trustpoint weakly-asking: answer signature uses sha1")
+    operator.call("get-crl", trustpoint="weakly-asking")
+    assert operator.agent.log.count("trustpoint weakly-asking: answer signature uses sha1") == before + 1
 
 
 CHALLENGE = "correct-horse-battery-staple"

@@ -15,7 +15,7 @@ from agent.pki.enrollment.context import Context
 from agent.pki.enrollment.errors import WrongMethodError
 from agent.pki.enrollment.servers import Authority, ScepServer, certificates_of
 from agent.pki.errors import NotAuthenticatedError, NotEnrolledError
-from agent.pki.scep.client import ScepClient
+from agent.pki.scep.client import Found, ScepClient
 from agent.pki.scep.messages import MessageSigner
 from agent.pki.trustpoint import EnrollmentMethod, TrustpointConfig
 from agent.pki.trustpoint_store import AUTHORITY_ROLES, StoredCertificate
@@ -36,7 +36,7 @@ class Queries:
         """A certificate that the server has issued. Raises NotEnrolledError, and as ScepClient.get_certificate does."""
         server, authority, signer = self._server(config), self._authority(config), self._signer(config)
 
-        async def ask(client: ScepClient) -> x509.Certificate:
+        async def ask(client: ScepClient) -> Found[x509.Certificate]:
             capabilities = await client.get_ca_caps()
             return await client.get_certificate(serial, signer, certificates_of(authority), capabilities)
 
@@ -47,7 +47,7 @@ class Queries:
         server, authority, signer = self._server(config), self._authority(config), self._signer(config)
         serial = self._own(config).certificate.serial_number
 
-        async def ask(client: ScepClient) -> x509.CertificateRevocationList:
+        async def ask(client: ScepClient) -> Found[x509.CertificateRevocationList]:
             capabilities = await client.get_ca_caps()
             return await client.get_crl(serial, signer, certificates_of(authority), capabilities)
 
@@ -57,8 +57,9 @@ class Queries:
         """The chain after the rollover, the issuing CA first. Raises as ScepClient.get_next_ca does."""
         server, authority = self._server(config), self._authority(config)
 
-        async def ask(client: ScepClient) -> tuple[x509.Certificate, ...]:
-            return (await client.get_next_ca(certificates_of(authority))).chain[::-1]
+        async def ask(client: ScepClient) -> Found[tuple[x509.Certificate, ...]]:
+            following = await client.get_next_ca(certificates_of(authority))
+            return Found(following.chain[::-1], following.weaknesses)
 
         return self._answer(server, ask)
 
@@ -88,9 +89,11 @@ class Queries:
         assert own.key is not None, "the device's own"
         return MessageSigner.holder(self._context.key_store.private_key(own.key.type, own.key.label), own.der)
 
-    def _answer(self, server: ScepServer, ask: Callable[[ScepClient], Awaitable[_T]]) -> _T:
+    def _answer(self, server: ScepServer, ask: Callable[[ScepClient], Awaitable[Found[_T]]]) -> _T:
         async def work() -> _T:
             async with server.transport() as transport:
-                return await ask(server.client(transport))
+                answer = await ask(server.client(transport))
+            server.note(answer.weaknesses)
+            return answer.found
 
         return self._context.scheduler.run(work).result()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Generic, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -43,6 +43,7 @@ from agent.pki.scep.messages import (
     read_answer,
 )
 from agent.pki.signatures import WeakSignatureError
+from agent.pki.weaknesses import Weakness
 
 #: Bytes of an answer with certificates.
 MAX_ANSWER: Final = 256 * 1024
@@ -50,6 +51,17 @@ MAX_ANSWER: Final = 256 * 1024
 MAX_CRL_ANSWER: Final = 8 * 1024 * 1024
 #: Characters of the name that tells several CAs behind one URL apart.
 IDENTIFIER_MAX_LENGTH: Final = 255
+_CRL_SIGNATURE: Final = "CRL signature"
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[_T]):
+    """What a query has found. `weaknesses`: what the policy had to allow."""
+
+    found: _T
+    weaknesses: tuple[Weakness, ...] = ()
 
 
 class ScepClient:
@@ -130,7 +142,7 @@ class ScepClient:
 
     async def get_certificate(
         self, serial: int, signer: MessageSigner, ca: CaCertificates, capabilities: Capabilities
-    ) -> x509.Certificate:
+    ) -> Found[x509.Certificate]:
         """A certificate that the CA once issued, by its serial number. `signer`: a certificate of the CA and its key.
 
         Raises also QueryRefusedError, NotFoundError.
@@ -139,12 +151,12 @@ class ScepClient:
         answer = await self._query(MessageType.GET_CERT, content, signer, ca, capabilities, MAX_ANSWER)
         for certificate in read_certificates(answer.content):
             if certificate.serial_number == serial and certificate.issuer == ca.issuer.subject:
-                return certificate
+                return Found(certificate, answer.weaknesses)
         raise NotFoundError("certificate")
 
     async def get_crl(
         self, serial: int, signer: MessageSigner, ca: CaCertificates, capabilities: Capabilities
-    ) -> x509.CertificateRevocationList:
+    ) -> Found[x509.CertificateRevocationList]:
         """The CRL for the certificate with this serial number, its signature verified. How old it is, is the caller's
         to judge.
 
@@ -156,7 +168,7 @@ class ScepClient:
         if crl is None:
             raise NotFoundError("CRL")
         self._check_crl(crl, ca.issuer)
-        return crl
+        return Found(crl, answer.weaknesses + _crl_weakness(crl))
 
     async def _enrolment(
         self, kind: MessageType, transaction: Transaction, ca: CaCertificates, capabilities: Capabilities
@@ -189,7 +201,7 @@ class ScepClient:
             signed = is_crl_signed_by(crl, issuer, allow_sha1=self._policy.allow_sha1)
             named = crl.issuer == issuer.subject
         except WeakSignatureError as error:
-            raise AlgorithmNotAllowedError("CRL signature", error.algorithm) from error
+            raise AlgorithmNotAllowedError(_CRL_SIGNATURE, error.algorithm) from error
         except (UnsupportedAlgorithm, ValueError, TypeError) as error:
             raise MalformedMessageError("its CRL can't be read") from error
         if not (named and signed):
@@ -204,3 +216,8 @@ class ScepClient:
 
     async def _get(self, operation: str, limit: int) -> HttpAnswer:
         return await self._transport.get(operation_url(self.url, operation, self._identifier), limit)
+
+
+def _crl_weakness(crl: x509.CertificateRevocationList) -> tuple[Weakness, ...]:
+    digest = crl.signature_hash_algorithm
+    return (Weakness(_CRL_SIGNATURE, "sha1"),) if digest is not None and digest.name == "sha1" else ()

@@ -65,10 +65,10 @@ class Applicant:
         return MessageSigner.for_key(self.key, SUBJECT, self.clock.now())
 
     def get_certificate(self, serial):
-        return asyncio.run(self.client.get_certificate(serial, self.signer(), self.ca, self.capabilities))
+        return asyncio.run(self.client.get_certificate(serial, self.signer(), self.ca, self.capabilities)).found
 
     def get_crl(self, serial):
-        return asyncio.run(self.client.get_crl(serial, self.signer(), self.ca, self.capabilities))
+        return asyncio.run(self.client.get_crl(serial, self.signer(), self.ca, self.capabilities)).found
 
     def get_next_ca(self):
         return asyncio.run(self.client.get_next_ca(self.ca))
