@@ -190,7 +190,9 @@ def test_what_does_not_pass_ends_the_enrollment(place: Place, fault):
 def test_capabilities_of_a_server_that_is_not_well_are_asked_for_again(place: Place):
     own = place.in_service()
     place.proxy.break_with(HttpFault.ERROR_500)
-    assert place.enroll() == ""
+    outcome = place.operator.call("enroll", trustpoint=NAME)
+    assert outcome["enrollment-state"] == "requesting"
+    assert "HTTP status 500" in outcome["last-error"]
     assert place.is_unharmed(own)["enrollment-state"] == "requesting"
     place.proxy.mend()
     place.operator.agent.advance(minutes=1)

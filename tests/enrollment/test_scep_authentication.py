@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from cryptography.hazmat.primitives import hashes
 from ncclient.operations import RPCError
 
 from tests.enrollment.operator import Operator
 from tests.enrollment.scep import NON_RSA, SKIP_CHALLENGE, WEAK, authenticated, configure, loaded
+from tests.peers.fault_proxy import HttpFault
 from tests.peers.scep_ca import Ra
 from tests.peers.scep_responder import ScepResponder, fingerprint
 
@@ -190,6 +193,31 @@ def test_the_vrf_leads_to_the_server(operator: Operator, scep_responder):
     assert "no-such-device" in refused.message
     authenticated(operator, "vrf-lo", responder, extra=f"{SKIP_CHALLENGE}<vrf>lo</vrf>")
     assert operator.call("enroll", trustpoint="vrf-lo")["enrollment-state"] == "granted"
+
+
+def test_an_answer_that_comes_late(operator: Operator, scep_responder, fault_proxy):
+    """Nobody waits for it longer than some seconds; it counts if the configuration is still the same."""
+    responder = scep_responder()
+    proxy = fault_proxy(responder.url)
+    proxy.break_with(HttpFault.HOLD, when="GetCACert")
+    names = ("late", "changed")
+
+    def authenticate(name: str) -> str:
+        asking = Operator(operator.agent)
+        state = asking.call("authenticate", trustpoint=name, fingerprint=fingerprint(responder.ca.root))
+        asking.close()
+        return state["enrollment-state"]
+
+    for name in names:
+        configure(operator, name, proxy.url)
+    with ThreadPoolExecutor() as threads:
+        assert list(threads.map(authenticate, names)) == ["not-authenticated"] * len(names)
+    operator.configure("changed", proxy.url, "changed", extra="<subject-name>CN=another</subject-name>")
+    proxy.release()
+    operator.wait_for("late", "authenticated")
+    trustpoint = operator.wait_until("changed", lambda found: "last-error" in found)
+    assert "was changed meanwhile" in trustpoint["last-error"]
+    assert "certificate" not in trustpoint
 
 
 #: Inputs that nobody means: rpc -> its leaves.

@@ -119,4 +119,7 @@ class TrustpointRpcs:
         if enrollment is not None:
             granted = {stored.role for stored in context.store.stored(name, Slot.GRANTED)}
             record["request"] = request_facts(enrollment, granted, context.attempts_allowed(name))
+            last_error = context.records.status(name).last_error
+            if last_error is not None:
+                record["last-error"] = last_error
         return record
