@@ -155,8 +155,6 @@ class TestExchanging:
         outcome = operator.call("enroll", trustpoint=name, regenerate_key_pair=True)
         if method == "terminal":
             assert own(operator, name) == old
-            operator.agent.restart()
-            assert own(operator, name) == old
             # The old key is still the one in use: what is signed now can be verified with the old certificate.
             exported = operator.call("export-pkcs12", trustpoint=name, password=EXPORT)
             assert exported["pkcs12"]
@@ -341,8 +339,6 @@ class TestPasswordsInConfiguration:
             assert where(refusal.value) == ("invalid-value", "invalid-secret", "password")
             operator.session.discard_changes()
             assert password() == sealed
-        operator.agent.restart()
-        assert password() == sealed
         assert files_with(operator.agent.state, secret) == []
 
 

@@ -69,7 +69,7 @@ def test_polls_are_counted_and_come_to_an_end(enroller, configs, ca, key_store, 
         asked_again(ca, number + 1, enroller, number)
     later(clock, ear, "rejected")
     assert [what for what, _ in ca.asked] == ["ask", "ask again", "ask again", "ask again"]
-    assert "asked 3 times" in enroller.context.records.status(NAME).last_error
+    assert "asked again 3 times" in enroller.context.records.status(NAME).last_error
 
 
 def asked_again(ca, times, enroller, attempts):
