@@ -200,6 +200,15 @@ class TestExchanging:
         refused("no previous certificates")
         assert rows_of(operator.agent.state, "forward").keys() == {"trustpoint_certificates", "enrollment_status"}
 
+    def test_no_key_is_kept_for_certificates_of_an_authority_that_has_gone(self, operator: Operator, tmp_path, ca):
+        enrolled(operator, "unkept", ca)
+        request = enroll(operator, "unkept", regenerate_key_pair=True)
+        operator.call("import-certificate", trustpoint="unkept", certificate=ca.sign(request))
+        enroll(operator, "unkept", regenerate_key_pair=True)
+        assert rows_of(operator.agent.state, "unkept")["kept_key_parts"] == 2
+        operator.call("authenticate", trustpoint="unkept", certificate=OpensslCa.root(tmp_path, "/CN=Other").pem)
+        assert rows_of(operator.agent.state, "unkept").keys() == {"trustpoint_certificates", "enrollment_status"}
+
     def test_a_key_pair_of_the_configuration_is_not_replaced_by_an_rpc(self, operator: Operator, ca: OpensslCa):
         key = "<ecdsa-key><curve>ecdsa-nistp256</curve></ecdsa-key>"
         operator.edit(f'<keys xmlns="{TCK}">{key}</keys>')
