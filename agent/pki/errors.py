@@ -126,10 +126,10 @@ class KeyTooSmallError(PkiError):
 
 
 class NotAuthenticatedError(PkiError):
-    """The trustpoint has no root certificate yet."""
+    """The trustpoint has no CA certificate yet."""
 
     def __init__(self, trustpoint: str) -> None:
-        super().__init__(f"Trustpoint {trustpoint} has no root certificate; authenticate it first.")
+        super().__init__(f"Trustpoint {trustpoint} has no CA certificate; authenticate it first.")
         self.trustpoint = trustpoint
 
 

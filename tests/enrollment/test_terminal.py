@@ -278,6 +278,7 @@ class TestRequests:
         request = enroll(operator, "cancelled")
         again = operator.refused("enroll", trustpoint="cancelled")
         assert where(again) == ("in-use", "enrollment-under-way", None)
+        assert "last-error" not in operator.trustpoint("cancelled"), "nothing is wrong with the one under way"
         assert "cancel-enrollment" in again.message
 
         outcome = operator.call("cancel-enrollment", trustpoint="cancelled")

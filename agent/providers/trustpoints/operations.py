@@ -126,8 +126,10 @@ class TrustpointOperations:
             with refusing(PKI_REFUSALS, leaves):
                 yield config
         except ProviderError as error:
-            with refusing(PKI_REFUSALS):
-                self._enroller.authenticating.note_failure(name, error.message)
+            # Who comes too early says nothing of the enrollment that is under way.
+            if error.tag != "in-use":
+                with refusing(PKI_REFUSALS):
+                    self._enroller.authenticating.note_failure(name, error.message)
             raise
 
     @contextmanager
