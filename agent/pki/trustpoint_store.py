@@ -105,6 +105,15 @@ class TrustpointStore:
         rows = self._database.query("SELECT DISTINCT trustpoint FROM trustpoint_certificates ORDER BY trustpoint")
         return [row["trustpoint"] for row in rows]
 
+    def names_with_key(self, key: KeyReference) -> list[str]:
+        """The trustpoints that have certificates in service for this key pair, sorted."""
+        rows = self._database.query(
+            "SELECT DISTINCT trustpoint FROM trustpoint_certificates"
+            " WHERE slot = ? AND key_type = ? AND key_label = ? ORDER BY trustpoint",
+            (Slot.CURRENT.value, key.type.value, key.label),
+        )
+        return [row["trustpoint"] for row in rows]
+
     def certificates(self, name: str, slot: Slot = Slot.CURRENT) -> list[CertificateView]:
         """The trustpoint's certificates in a slot: the chain first, the issuing CA before those above it."""
         return [stored.view for stored in self.stored(name, slot)]

@@ -84,6 +84,7 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         enrollment.ConfigurationChangedError: Refusal("operation-failed", "configuration-changed"),
         enrollment.NothingOfferedError: Refusal("data-missing", "nothing-offered"),
         enrollment.ChallengeMissingError: Refusal("missing-element", "challenge-password-missing", "challenge"),
+        enrollment.KeyPairSharedError: Refusal("in-use", "key-pair-shared"),
         enrollment.EnrollmentRejectedError: Refusal("operation-failed", "enrollment-rejected"),
         enrollment.NothingRequestedError: Refusal("data-missing", "nothing-requested"),
         enrollment.CertificateMismatchError: Refusal("invalid-value", "certificate-mismatch", "certificates"),

@@ -336,6 +336,20 @@ def test_a_refused_new_key_pair_leaves_nothing_behind(operator: Operator, scep_r
     assert key_in_service(operator, "norekey").public_key() == old.public_key()
 
 
+def test_a_key_pair_of_two_trustpoints_is_not_made_anew_for_one(operator: Operator, scep_responder):
+    responder = scep_responder()
+    enrolled(operator, "sharing", responder)
+    operator.configure("shared", responder.url, "sharing", extra=SKIP_CHALLENGE)
+    operator.call("authenticate", trustpoint="shared", fingerprint=fingerprint(responder.ca.root))
+    refused = operator.refused("enroll", trustpoint="shared", regenerate_key_pair=True)
+    assert (refused.tag, refused.app_tag) == ("in-use", "key-pair-shared")
+    assert "certificates of sharing too" in refused.message
+    assert operator.call("enroll", trustpoint="shared")["enrollment-state"] == "granted"
+    assert key_in_service(operator, "sharing") != key_in_service(operator, "shared")
+    operator.call("clear-certificates", trustpoint="sharing")
+    operator.call("enroll", trustpoint="shared", regenerate_key_pair=True)
+
+
 def test_a_key_pair_that_is_replaced_meanwhile_ends_the_enrollment(clocked: Operator, scep_responder):
     responder = scep_responder(pending=1)
     authenticated(clocked, "replaced", responder, type="ecdsa-nistp256", enrollment=NON_RSA)

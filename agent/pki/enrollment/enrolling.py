@@ -30,6 +30,7 @@ from agent.pki.enrollment.errors import (
     ChallengeMissingError,
     EnrollmentRejectedError,
     EnrollmentUnderWayError,
+    KeyPairSharedError,
     WrongMethodError,
 )
 from agent.pki.enrollment.orders import Holder, Order, place_orders
@@ -385,7 +386,10 @@ class Enrolling:
     # Keys
 
     def _new_pair(self, config: TrustpointConfig) -> NewKeyPair:
-        """A new key pair like the one that the trustpoint has now."""
+        """A new key pair like the one that the trustpoint has now, which must not serve others too."""
+        others = [name for name in self._context.store.names_with_key(config.keypair) if name != config.name]
+        if others:
+            raise KeyPairSharedError(config.name, others)
         pair = self._context.key_store.find(config.keypair.type, config.keypair.label)
         if pair is None:
             raise KeyNotFoundError(config.keypair.type.value, config.keypair.label)

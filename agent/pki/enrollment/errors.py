@@ -3,7 +3,13 @@ enrolment_errors.py."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from agent.pki.errors import PkiError
+
+#: Trustpoints that a message names.
+_NAMED: Final = 3
 
 
 class EnrollmentUnderWayError(PkiError):
@@ -69,6 +75,17 @@ class ChallengeMissingError(PkiError):
         super().__init__(
             f"The request of trustpoint {trustpoint} needs a challenge password: give challenge-password to the rpc"
             " enroll, or set skip-challenge-password to true if the certification authority wants none."
+        )
+
+
+class KeyPairSharedError(PkiError):
+    """A key pair can't be made anew for one trustpoint, because others have certificates for it."""
+
+    def __init__(self, trustpoint: str, others: Sequence[str]) -> None:
+        named = ", ".join(others[:_NAMED]) + (" and others" if len(others) > _NAMED else "")
+        super().__init__(
+            f"The key pair of trustpoint {trustpoint} serves the certificates of {named} too, which would be of no use"
+            " without it: give the trustpoint a key pair of its own."
         )
 
 
