@@ -8,6 +8,7 @@ importing.py      certificates by hand: import, PKCS #12, going back, clearing
 queries.py        what else a SCEP server can be asked
 self_authority.py `enrollment self`
 servers.py        SCEP and EST servers behind one face
+credentials.py    keys and certificates by which a trustpoint asks
 orders.py         the requests of a trustpoint
 records.py        what is remembered of an enrollment under way
 context.py        what all of them share

@@ -19,18 +19,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.pki.certificates import CertificateRole
-from agent.pki.chain_errors import ChainError
-from agent.pki.chains import check_validity
 from agent.pki.enrollment.context import Change, Context
+from agent.pki.enrollment.credentials import Credentials
 from agent.pki.enrollment.errors import (
     ChallengeMissingError,
     EnrollmentRejectedError,
     EnrollmentUnderWayError,
-    KeyPairSharedError,
     WrongMethodError,
 )
 from agent.pki.enrollment.orders import Holder, Order, place_orders
@@ -40,19 +37,16 @@ from agent.pki.enrollment.servers import Authority, Server, is_passing, server_o
 from agent.pki.enrollment.states import EnrollmentState
 from agent.pki.enrolment_errors import EnrolmentError
 from agent.pki.enrolment_outcome import Difference, Granted, Outcome, Pending, Rejected
-from agent.pki.errors import KeyChangedError, KeyNotFoundError, NotAuthenticatedError, PkiError
+from agent.pki.errors import KeyChangedError, NotAuthenticatedError, PkiError
 from agent.pki.fingerprints import sha256_text
 from agent.pki.kept_keys import KeySlot
 from agent.pki.key_store import NewKeyPair
-from agent.pki.keys import KeyPurpose, PrivateKey
-from agent.pki.scep.messages import MessageSigner
 from agent.pki.trustpoint import EnrollmentMethod, TrustpointConfig
 from agent.pki.trustpoint_store import (
     AUTHORITY_ROLES,
     ROUTER_ROLES,
     Slot,
     StoredCertificate,
-    is_key_of,
 )
 from agent.storage.database import Transaction
 
@@ -66,11 +60,6 @@ _PATIENCE: Final = (60.0, 3600.0)
 _RESTARTED: Final = (
     "The agent was restarted before there was an answer, and challenge passwords are not stored: enroll again."
 )
-#: The keys that can prove who asks: SCEP is made for RSA, and TLS has no DSA any more.
-_HOLDING_KEYS: Final = {
-    EnrollmentMethod.SCEP: (rsa.RSAPrivateKey,),
-    EnrollmentMethod.EST: (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey),
-}
 #: How far the clock of a certification authority may be ahead: so long the device has no valid certificate then.
 _CLOCKS_APART: Final = timedelta(minutes=5)
 #: Until a turn that broke off is made again.
@@ -91,6 +80,7 @@ class Enrolling:
     def __init__(self, context: Context, self_authority: SelfAuthority) -> None:
         self._context = context
         self._self_authority = self_authority
+        self._credentials = Credentials(context)
         #: Orders that were not answered yet, with their challenge passwords: nowhere else than in memory.
         self._unanswered: dict[str, tuple[Order, ...]] = {}
         self._places: dict[str, asyncio.Semaphore] = {}
@@ -102,7 +92,7 @@ class Enrolling:
         """
         context = self._context
         self._check_challenge(config, challenge, None)
-        new = self._new_pair(config) if regenerate else None
+        new = self._credentials.new_pair(config) if regenerate else None
         with context.changing(config.name) as change:
             # Of a time when the trustpoint was configured otherwise.
             self.forget(config.name, change.transaction)
@@ -127,10 +117,10 @@ class Enrolling:
         if not any(stored.role is CertificateRole.CA for stored in current):
             raise NotAuthenticatedError(name)
         by_hand = config.method is EnrollmentMethod.TERMINAL
-        holder = None if by_hand else self._holder(config, current)
+        holder = None if by_hand else self._credentials.holder(config, current)
         self._check_challenge(config, challenge, holder)
-        new = self._new_pair(config) if regenerate else None
-        keys = self._keys_in_service(config) if new is None else new.private_keys
+        new = self._credentials.new_pair(config) if regenerate else None
+        keys = self._credentials.keys_in_service(config) if new is None else new.private_keys
         orders = tuple(place_orders(config, keys, challenge, holder, context.clock.now()))
         state = EnrollmentState.PENDING if by_hand else EnrollmentState.REQUESTING
         enrollment = Enrollment(
@@ -209,6 +199,26 @@ class Enrolling:
         context.tell_installed(name, views, waiting, transaction)
         return True
 
+    def _exchange_keys(self, config: TrustpointConfig, new: NewKeyPair | None, change: Change) -> None:
+        kept = self._context.kept_keys
+        if new is None:
+            kept.discard(config.name, KeySlot.PREVIOUS, change.transaction)
+        else:
+            kept.keep(config.name, new, change.transaction)
+            kept.put_into_service(config.name, change.transaction)
+
+    def _check_challenge(self, config: TrustpointConfig, challenge: str, holder: Holder | None) -> None:
+        if config.method is not EnrollmentMethod.SCEP:
+            if challenge:
+                raise WrongMethodError(
+                    "Only a request to a SCEP server has a challenge password: leave it out.", "challenge"
+                )
+            return
+        server = config.server
+        assert server is not None
+        if not challenge and holder is None and not server.skip_challenge:
+            raise ChallengeMissingError(config.name)
+
     # Asking a server
 
     async def _first_turn(self, name: str) -> None:
@@ -268,7 +278,9 @@ class Enrolling:
         orders = self._unanswered.get(name)
         try:
             if orders is None:
-                orders = tuple(self._order_again(config, enrollment, request) for request in enrollment.requests)
+                orders = tuple(
+                    self._credentials.order_again(config, enrollment, request) for request in enrollment.requests
+                )
         except PkiError as error:
             self._reject(name, enrollment, error.message)
             return None
@@ -382,90 +394,6 @@ class Enrolling:
 
     def _forget_unanswered(self, name: str) -> None:
         self._unanswered.pop(name, None)
-
-    # Keys
-
-    def _new_pair(self, config: TrustpointConfig) -> NewKeyPair:
-        """A new key pair like the one that the trustpoint has now, which must not serve others too."""
-        others = [name for name in self._context.store.names_with_key(config.keypair) if name != config.name]
-        if others:
-            raise KeyPairSharedError(config.name, others)
-        pair = self._context.key_store.find(config.keypair.type, config.keypair.label)
-        if pair is None:
-            raise KeyNotFoundError(config.keypair.type.value, config.keypair.label)
-        return self._context.key_store.make(pair.type, pair.label, size=pair.size, usage=pair.usage)
-
-    def _exchange_keys(self, config: TrustpointConfig, new: NewKeyPair | None, change: Change) -> None:
-        kept = self._context.kept_keys
-        if new is None:
-            kept.discard(config.name, KeySlot.PREVIOUS, change.transaction)
-        else:
-            kept.keep(config.name, new, change.transaction)
-            kept.put_into_service(config.name, change.transaction)
-
-    def _keys_in_service(self, config: TrustpointConfig) -> list[tuple[KeyPurpose, PrivateKey]]:
-        store, reference = self._context.key_store, config.keypair
-        pair = store.find(reference.type, reference.label)
-        if pair is None:
-            raise KeyNotFoundError(reference.type.value, reference.label)
-        return [
-            (purpose, store.private_key(reference.type, reference.label, purpose=purpose)) for purpose, _ in pair.parts
-        ]
-
-    def _holder(self, config: TrustpointConfig, current: Sequence[StoredCertificate]) -> Holder | None:
-        """The certificate that can prove who asks for another one: general-purpose, valid, and with its key."""
-        own = next((stored for stored in current if stored.role is CertificateRole.ROUTER), None)
-        if own is None or own.key is None:
-            return None
-        try:
-            check_validity(own.certificate, self._context.clock.now())
-            key = self._context.key_store.private_key(own.key.type, own.key.label)
-        except (ChainError, KeyNotFoundError):
-            return None
-        if not isinstance(key, _HOLDING_KEYS[config.method]):
-            return None
-        return Holder(key, own.certificate) if is_key_of(key, own.certificate) else None
-
-    def _check_challenge(self, config: TrustpointConfig, challenge: str, holder: Holder | None) -> None:
-        if config.method is not EnrollmentMethod.SCEP:
-            if challenge:
-                raise WrongMethodError(
-                    "Only a request to a SCEP server has a challenge password: leave it out.", "challenge"
-                )
-            return
-        server = config.server
-        assert server is not None
-        if not challenge and holder is None and not server.skip_challenge:
-            raise ChallengeMissingError(config.name)
-
-    def _order_again(self, config: TrustpointConfig, enrollment: Enrollment, record: CertificateRequest) -> Order:
-        """The order of a request that was sent before, maybe by an earlier process.
-
-        Raises KeyNotFoundError, KeyChangedError.
-        """
-        holder = self._holder(config, self._context.store.stored(config.name)) if enrollment.renewal else None
-        if record.signer is None:
-            return Order(record, record.request, holder)
-        if record.signer_key is not None:
-            return Order(record, record.request, holder, MessageSigner.restore(record.signer_key, record.signer))
-        signer = MessageSigner.holder(self._signing_key(config, enrollment, record, record.signer), record.signer)
-        return Order(record, record.request, holder, signer)
-
-    def _signing_key(
-        self, config: TrustpointConfig, enrollment: Enrollment, record: CertificateRequest, signer: bytes
-    ) -> PrivateKey:
-        """The key of a request's signer: of a renewal the one in service, else the one that the request is for.
-
-        Raises KeyNotFoundError, KeyChangedError.
-        """
-        name, reference = config.name, config.keypair
-        incoming = self._context.kept_keys.private_key(name, KeySlot.INCOMING, record.purpose)
-        if incoming is not None and not enrollment.renewal:
-            return incoming
-        key = self._context.key_store.private_key(reference.type, reference.label, purpose=record.purpose)
-        if not is_key_of(key, x509.load_der_x509_certificate(signer)):
-            raise KeyChangedError(name, "router")
-        return key
 
 
 async def _ask(server: Server, order: Order, authority: Authority, *, again: bool) -> Outcome | _Failed:
