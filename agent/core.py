@@ -26,6 +26,7 @@ from agent.northbound.state import StateCollector
 from agent.northbound.transaction import ProviderParticipants, TreeConfigView
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
+from agent.pki.trustpool import Trustpool
 from agent.pki.user_key_store import UserKeyStore
 from agent.providers import (
     cisco,
@@ -36,6 +37,7 @@ from agent.providers import (
     netconf_monitoring,
     system,
     trustpoints,
+    trustpool,
     yang_library,
 )
 from agent.providers.device import Device
@@ -58,7 +60,7 @@ from agent.yang.validation import Validator
 from agent.yang.xpath import XPathEvaluator
 
 #: The providers that need nothing but the services; those of the protocol itself are registered one by one.
-PROVIDERS = (system, keys, trustpoints, keystore, cisco, integrity)
+PROVIDERS = (system, keys, trustpoints, trustpool, keystore, cisco, integrity)
 
 
 class RunningView:
@@ -108,6 +110,7 @@ class Core:
             user_key_store=UserKeyStore(database, key_store, clock),
             import_folder=ImportFolder(folder.import_folder),
             trustpoint_store=trustpoint_store,
+            trustpool=Trustpool(database, self.scheduler, clock),
             sealer=sealer,
             enroller=make_enroller(
                 database=database,

@@ -30,6 +30,7 @@ FEATURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "trustconf-system": (),
         "trustconf-keys": (),
         "trustconf-trustpoints": (),
+        "trustconf-trustpool": (),
         "trustconf-integrity": (),
         "trustconf-deviations": (),
         "Cisco-IOS-XR-um-crypto-cfg": (),

@@ -28,10 +28,10 @@ from agent.netconf.filters import compile_filter
 from agent.netconf.limits import Limits
 from agent.netconf.namespaces import BASE, local_name
 from agent.netconf.operations import OPERATIONS
-from agent.pki import chains, key_store, keys, names, pkcs12, trustpoint, user_key_store, user_keys
+from agent.pki import ca_bundles, chains, http, key_store, keys, names, pkcs12, trustpoint, user_key_store, user_keys
 from agent.pki.enrollment import enrolling, states
+from agent.providers import waiting
 from agent.providers.pki_errors import PKI_REFUSALS
-from agent.providers.trustpoints import operations as trustpoint_operations
 from agent.settings import LOG_FORMATS, LOG_LEVELS, MAX_FILE_SIZE, MAX_MESSAGE_SIZE_RANGE, Settings, load_settings
 from agent.shell import dossier_arguments, shell
 from agent.shell.commands import COMMANDS
@@ -378,7 +378,12 @@ PHRASES = {
     ),
     "scep.md": (
         f"a chain of up to {chains.MAX_TIERS} tiers",
-        f"after {trustpoint_operations.PATIENCE:.0f} seconds with the state reached so far",
+        f"after {waiting.PATIENCE:.0f} seconds with the state reached so far",
+    ),
+    "trustpool.md": (
+        f"At most {ca_bundles.BUNDLE_MAX_CERTIFICATES} certificates and {ca_bundles.BUNDLE_MAX_BYTES // MIB} MiB",
+        f"longer than {waiting.PATIENCE:.0f} seconds goes on being asked",
+        f"for {http.TIMEOUT_DEFAULT:.0f} seconds in all",
     ),
     "est.md": (f"`Retry-After`, {enrolling._PATIENCE[0] / 60:.0f} to {enrolling._PATIENCE[1] / 60:.0f} minutes",),
     "cut-and-paste.md": (f"Up to {chains.MAX_TIERS} tiers",),

@@ -31,6 +31,8 @@ tls.py              TLS as a client: trust anchors pinned, and who this device i
 certificate_parts.py what certificates and requests have in common
 ca_chain.py         the chain of a CA as its server sent it
 enrolment_outcome.py what an enrolment comes to; enrolment_errors.py: how it fails
+trustpool.py        CA certificates that were downloaded as a bundle; trustpool_errors.py: how bundles are refused
+ca_bundles.py       such bundles: fetched, and read
 weaknesses.py       what a policy had to allow
 enrollment/         how a trustpoint gets its certificates
 scep/               a SCEP client (RFC 8894)

@@ -12,6 +12,7 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
@@ -36,6 +37,17 @@ PASTED_MAX_BYTES: Final = 256 * 1024
 #: Certificates in it, those in PKCS #7 bags counted one by one.
 PASTED_MAX_CERTIFICATES: Final = 64
 
+
+@dataclass(frozen=True, slots=True)
+class TextLimits:
+    """How much is read. `size`: bytes, of text characters; `certificates`: those in PKCS #7 bags counted one by one."""
+
+    size: int
+    certificates: int
+
+
+PASTED_LIMITS: Final = TextLimits(PASTED_MAX_BYTES, PASTED_MAX_CERTIFICATES)
+
 _MARKER: Final = re.compile(r"-----(?P<edge>BEGIN|END) (?P<label>[A-Z0-9][A-Z0-9 #.]{0,63})-----")
 _QUIT: Final = re.compile(r"^[ \t]*quit[ \t\r]*$", re.MULTILINE)
 _CERTIFICATE_LABELS: Final = frozenset({"CERTIFICATE", "X509 CERTIFICATE"})
@@ -49,25 +61,25 @@ _INTEGER: Final = 0x02
 _PRIVATE_KEY_VERSIONS: Final = frozenset({b"\0", b"\1"})
 
 
-def read_pasted_certificates(pasted: str | bytes) -> tuple[x509.Certificate, ...]:
+def read_pasted_certificates(pasted: str | bytes, limits: TextLimits = PASTED_LIMITS) -> tuple[x509.Certificate, ...]:
     """The certificates in what was pasted, at least one, in its order. Raises a PastedCertificatesError."""
-    if len(pasted) > PASTED_MAX_BYTES:
-        raise PasteTooLargeError(f"{PASTED_MAX_BYTES // 1024} KiB")
+    if len(pasted) > limits.size:
+        raise PasteTooLargeError(f"{limits.size // 1024} KiB")
     if isinstance(pasted, bytes):
         if _is_binary(pasted):
-            return _checked(_read_binary(pasted, "This"))
+            return _checked(_read_binary(pasted, "This", limits))
         pasted = pasted.decode("utf-8", "replace")
     pasted = pasted.removeprefix(_BYTE_ORDER_MARK)
     markers = list(_MARKER.finditer(pasted))
     if any(marker["label"].endswith(_PRIVATE_KEY_LABEL_END) for marker in markers):
         raise PrivateKeyPastedError
     if not markers:
-        return _checked(_read_bare(pasted))
+        return _checked(_read_bare(pasted, limits))
     found: list[x509.Certificate] = []
     for number, (label, text) in enumerate(_blocks(pasted, markers), 1):
-        found += _read_block(label, text, number)
-        if len(found) > PASTED_MAX_CERTIFICATES:
-            raise PasteTooLargeError(f"{PASTED_MAX_CERTIFICATES} certificates")
+        found += _read_block(label, text, number, limits)
+        if len(found) > limits.certificates:
+            raise PasteTooLargeError(f"{limits.certificates} certificates")
     return _checked(tuple(found))
 
 
@@ -109,21 +121,21 @@ def _blocks(text: str, markers: list[re.Match[str]]) -> Iterator[tuple[str, str]
         raise TruncatedPemBlockError(number)
 
 
-def _read_block(label: str, text: str, number: int) -> tuple[x509.Certificate, ...]:
+def _read_block(label: str, text: str, number: int, limits: TextLimits) -> tuple[x509.Certificate, ...]:
     if label not in _CERTIFICATE_LABELS | _BAG_LABELS:
         raise OtherPemBlockError(label)
     data = _decode(text, number)
     what = f"PEM block {number}"
-    return _read_bag(data, what) if label in _BAG_LABELS else (_read_one(data, what),)
+    return _read_bag(data, what, limits) if label in _BAG_LABELS else (_read_one(data, what),)
 
 
-def _read_bare(text: str) -> tuple[x509.Certificate, ...]:
+def _read_bare(text: str, limits: TextLimits) -> tuple[x509.Certificate, ...]:
     """From base64 without PEM lines."""
     if end := _QUIT.search(text):
         text = text[: end.start()]
     if not text.strip():
         raise NothingPastedError
-    return _read_binary(_decode(text, None), "This")
+    return _read_binary(_decode(text, None), "This", limits)
 
 
 def _decode(text: str, block: int | None) -> bytes:
@@ -133,13 +145,13 @@ def _decode(text: str, block: int | None) -> bytes:
         raise BrokenBase64Error(block) from error
 
 
-def _read_binary(data: bytes, what: str) -> tuple[x509.Certificate, ...]:
-    return _read_bag(data, what) if is_certificate_bag(data) else (_read_one(data, what),)
+def _read_binary(data: bytes, what: str, limits: TextLimits) -> tuple[x509.Certificate, ...]:
+    return _read_bag(data, what, limits) if is_certificate_bag(data) else (_read_one(data, what),)
 
 
-def _read_bag(data: bytes, what: str) -> tuple[x509.Certificate, ...]:
+def _read_bag(data: bytes, what: str, limits: TextLimits) -> tuple[x509.Certificate, ...]:
     try:
-        return read_certificate_bag(data, PASTED_MAX_CERTIFICATES)
+        return read_certificate_bag(data, limits.certificates)
     except MalformedBerError as error:
         raise NotACertificateError(what, error.reason) from error
 

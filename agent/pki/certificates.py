@@ -100,6 +100,9 @@ class CertificateView:
     @property
     def serial_text(self) -> str:
         """Pairs of upper-case hex digits with colons between: 0B:62."""
+        if self.serial < 0:
+            # Which RFC 5280 forbids, and some have: as it is in the certificate.
+            return self.serial.to_bytes(self.serial.bit_length() // 8 + 1, "big", signed=True).hex(":").upper()
         return self.serial.to_bytes(max(1, (self.serial.bit_length() + 7) // 8), "big").hex(":").upper()
 
     @classmethod

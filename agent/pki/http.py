@@ -25,6 +25,7 @@ from yarl import URL
 
 from agent.pki.http_errors import (
     HttpError,
+    InvalidUrlError,
     InvalidVrfError,
     ResponseTooLargeError,
     ServerTimeoutError,
@@ -67,6 +68,7 @@ FAILURE_MAX_BYTES: Final = 4096
 VRF_MAX_LENGTH: Final = 15
 
 _CHUNK: Final = 65536
+_SCHEMES: Final = frozenset({"http", "https"})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 #: What OpenSSL finds wrong with a certificate (X509_V_ERR_...), in words.
@@ -312,3 +314,23 @@ def _bound_to(vrf: str) -> Callable[[_AddrInfo], socket.socket]:
 def is_plain_url(url: str) -> bool:
     """Whether it is no longer than a URL may be, and of ASCII characters without spaces."""
     return len(url) <= URL_MAX_LENGTH and url.isascii() and url.isprintable() and " " not in url
+
+
+def check_url(url: str) -> str:
+    """An http or https URL that somebody has written, encoded as HttpClient wants it. Raises InvalidUrlError."""
+    if not is_plain_url(url):
+        raise InvalidUrlError(f"A URL has at most {URL_MAX_LENGTH} ASCII characters and no spaces.")
+    try:
+        parsed = URL(url)
+        complete = bool(parsed.host and parsed.port)
+    except ValueError as error:
+        raise InvalidUrlError("This is no URL: write http://host/path or https://host/path.") from error
+    if parsed.scheme not in _SCHEMES:
+        raise InvalidUrlError("Only http:// and https:// URLs are supported: put the file on such a server.")
+    if not complete:
+        raise InvalidUrlError("The URL names no host, or no port that there is: write http://host/path.")
+    if parsed.user is not None or parsed.password is not None:
+        raise InvalidUrlError("There is a user name or password in the URL, where it would be shown: remove it.")
+    if parsed.fragment:
+        raise InvalidUrlError("There is a # in the URL: remove it and what follows.")
+    return str(parsed)

@@ -9,6 +9,14 @@ class HttpError(PkiError):
     """Base of all failures of an exchange by HTTP. An answer with any status is no failure."""
 
 
+class InvalidUrlError(HttpError):
+    """There can be no server at this URL. `reason`: a sentence that says how to write it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class InvalidVrfError(HttpError):
     """A network device can't have this name. `vrf`: the name."""
 

@@ -64,6 +64,9 @@ class Device:
         # Certificates that wait to be accepted are none of the trustpoint yet.
         return {name: views for name, views in found.items() if views}
 
+    def trustpool(self) -> Sequence[CertificateView]:
+        return self._services.trustpool.certificates()
+
     def dossier(self, options: DossierArguments, caller: Caller) -> str:
         with auditing(self._services, caller, "collect-dossier"), refusing(INTEGRITY_REFUSALS):
             request = DossierRequest(

@@ -11,6 +11,7 @@ from agent.pki import enrolment_errors as enrolment
 from agent.pki import errors as pki
 from agent.pki import http_errors as http
 from agent.pki import import_errors as imports
+from agent.pki import trustpool_errors as trustpool
 from agent.pki import user_key_errors as user_keys
 from agent.pki.chain_errors import ChainError
 from agent.pki.enrollment import errors as enrollment
@@ -94,6 +95,11 @@ PKI_REFUSALS: Final[Refusals] = MappingProxyType(
         enrollment.WrongKeyTypeError: Refusal("invalid-value", "wrong-key-type", "pkcs12"),
         crls.CrlUrlError: Refusal("invalid-value", "invalid-crl-url", "crl_url"),
         crls.CrlError: Refusal("operation-failed", "crl-not-usable"),
+        http.InvalidUrlError: Refusal("invalid-value", "invalid-url", "url"),
+        trustpool.BundleUrlMissingError: Refusal("missing-element", "bundle-url-missing", "url"),
+        trustpool.ImportUnderWayError: Refusal("in-use", "import-under-way"),
+        trustpool.BundleNotThereError: Refusal("operation-failed", "bundle-not-there"),
+        trustpool.TrustpoolError: Refusal("operation-failed", "bundle-not-usable"),
         http.HttpError: Refusal("operation-failed", "server-unreachable"),
         pki.PkiError: Refusal("operation-failed"),
         SourceUnavailableError: Refusal(

@@ -15,6 +15,7 @@ from agent.northbound.contract import ConfigView
 from agent.pki.enrollment.enroller import Enroller
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
+from agent.pki.trustpool import Trustpool
 from agent.pki.user_key_store import UserKeyStore
 from agent.providers.dossier_statistics import DossierStatistics
 from agent.storage.commit_log import CommitLog
@@ -66,6 +67,7 @@ class Services:
     commit_log: CommitLog
     key_store: KeyStore
     trustpoint_store: TrustpointStore
+    trustpool: Trustpool
     user_key_store: UserKeyStore
     import_folder: ImportFolder
     sealer: Sealer

@@ -10,7 +10,7 @@ from agent.caller import Caller
 from agent.shell.dossier_arguments import read_dossier_arguments
 from agent.shell.errors import CommandRefusedError
 from agent.shell.grammar import Grammar, Match
-from agent.shell.render_certificates import render_certificates
+from agent.shell.render_certificates import render_certificates, render_trustpool
 from agent.shell.render_keys import KEY_TYPES, USER_KEY_TYPES, render_keys, render_user_keys
 from agent.shell.services import ShellServices
 
@@ -56,6 +56,10 @@ def _show_certificates(match: Match[Command], context: Context) -> Callable[[], 
     return show
 
 
+def _show_trustpool(match: Match[Command], context: Context) -> Callable[[], str]:
+    return lambda: render_trustpool(context.services.trustpool())
+
+
 def _show_dossier(match: Match[Command], context: Context) -> Callable[[], str]:
     options = read_dossier_arguments(match.rest, context.line)
     return lambda: context.services.dossier(options, context.caller)
@@ -82,6 +86,7 @@ COMMANDS: Final = Grammar[Command](
         f"show crypto key mypubkey {_KEY_FAMILIES}": Command(_show_keys),
         f"show crypto key mypubkey authentication {_USER_KEY_FAMILIES}": Command(_show_user_keys),
         "show crypto ca certificates [NAME] [detail]": Command(_show_certificates),
+        "show crypto ca trustpool": Command(_show_trustpool),
         "show platform": Command(_show_platform),
         "show platform security integrity dossier ...": Command(_show_dossier),
         "show version": Command(_show_version),

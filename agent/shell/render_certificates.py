@@ -1,16 +1,16 @@
 """`show crypto ca certificates` in the guide's layouts: the CA's certificate first, then the chain above it if there is
-one, then the router's own.
+one, then the router's own; and `show crypto ca trustpool`.
 
-The guide has two layouts, which differ in white space only: one for trustpoints with `enrollment self` ("Generate Root
-and Leaf Certificates", Verification), and one for those of a CA ("How to Use Multi-Tier CA for Trustpoint
-Authentication", Verification).
+The guide has three layouts, which differ in white space only: one for trustpoints with `enrollment self` ("Generate
+Root and Leaf Certificates", Verification), one for those of a CA ("How to Use Multi-Tier CA for Trustpoint
+Authentication", Verification), and one for the trustpool ("Manually Update Certificates in Trust Pool", step 3).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -59,6 +59,7 @@ _OF_A_CA: Final = _Layout(
     key_usage="Key usage      : ",
     status="Status         : ",
 )
+_TRUSTPOOL: Final = replace(_SELF, indent="  ")
 #: What the device adds to the name of a root that it makes itself (trustpoint.py).
 _DEVICE_NAME: Final = re.compile(r"(?:^|,)unstructuredName=")
 
@@ -67,6 +68,12 @@ def render_certificates(trustpoints: Mapping[str, Views], now: datetime, *, deta
     """All certificates of the given trustpoints; of each the issuing CA comes first, then the CAs above it, then the
     router's own and those requested. `detail` adds SHA-256 fingerprints, key usages and alternative names."""
     return "".join(_render_trustpoint(name, views, now, detail) for name, views in trustpoints.items())
+
+
+def render_trustpool(certificates: Sequence[CertificateView]) -> str:
+    """The certificates of the trustpool; all of them were downloaded."""
+    heading = "\nTrustpool: Downloaded\n=====\nCA certificate\n"
+    return "".join(heading + _render(certificate, _TRUSTPOOL, False) for certificate in certificates)
 
 
 def _render_trustpoint(name: str, views: Views, now: datetime, detail: bool) -> str:

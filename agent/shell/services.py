@@ -49,6 +49,9 @@ class ShellServices(Protocol):
         """The certificates of every trustpoint that has any: the issuing CA's first, then those of the CAs above it,
         nearest first, then the router's own and those it has requested."""
 
+    def trustpool(self) -> Sequence[CertificateView]:
+        """The certificates of the trustpool, in the order of the bundle."""
+
     def dossier(self, options: DossierOptions, caller: Caller) -> str:
         """The dossier's JSON text."""
 

@@ -210,4 +210,21 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
             """,
         ),
     ),
+    Migration(
+        "the trustpool",
+        (
+            "CREATE TABLE trustpool_certificates (position INTEGER PRIMARY KEY, der BLOB NOT NULL)",
+            # One row, when anything has happened: the import that is in service, and why a later one has failed.
+            """
+            CREATE TABLE trustpool_status (
+                id          INTEGER PRIMARY KEY CHECK (id = 1),
+                imported    TEXT,
+                url         TEXT,
+                expired     INTEGER,
+                error_time  TEXT,
+                error       TEXT
+            )
+            """,
+        ),
+    ),
 )

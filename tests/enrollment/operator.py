@@ -107,6 +107,13 @@ class Operator:
         found = reply.data_ele.find(f".//{{{TCT}}}trustpoint")
         return {} if found is None else _record(found)
 
+    def get(self, container: str, namespace: str) -> Record:
+        """A whole container at the top of a module, as operational data has it."""
+        found = self.session.get(("subtree", f'<{container} xmlns="{namespace}"/>')).data_ele.find(
+            f"{{{namespace}}}{container}"
+        )
+        return {} if found is None else _record(found)
+
     def state(self, name: str) -> str:
         """Its enrollment-state."""
         state: str = self.trustpoint(name)["enrollment-state"]

@@ -16,8 +16,9 @@ from agent.northbound.state import StateCollector
 from agent.northbound.transaction import ProviderParticipants, TreeConfigView
 from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
+from agent.pki.trustpool import Trustpool
 from agent.pki.user_key_store import UserKeyStore
-from agent.providers import cisco, integrity, keys, keystore, system, trustpoints
+from agent.providers import cisco, integrity, keys, keystore, system, trustpoints, trustpool
 from agent.providers.services import Services
 from agent.providers.trustpoints.wiring import make_enroller
 from agent.scheduler import Scheduler
@@ -75,6 +76,7 @@ class Bench:
             user_key_store=UserKeyStore(self.database, key_store, self.clock),
             import_folder=ImportFolder(state.import_folder),
             trustpoint_store=trustpoint_store,
+            trustpool=Trustpool(self.database, self.scheduler, self.clock),
             sealer=sealer,
             enroller=make_enroller(
                 database=self.database,
@@ -91,7 +93,7 @@ class Bench:
             ssh_limit_listeners=[self.limits.append],
         )
         self.registry = Registry(SCHEMA)
-        for provider in (system, keys, trustpoints, keystore, cisco, integrity):
+        for provider in (system, keys, trustpoints, trustpool, keystore, cisco, integrity):
             provider.register(self.registry, self.services)
 
     def get(self, path):

@@ -25,6 +25,7 @@ class Services:
     key_pairs: list = field(default_factory=list)
     imported_keys: list = field(default_factory=list)
     certificates: dict = field(default_factory=dict)
+    pool: list = field(default_factory=list)
     asked: list = field(default_factory=list)
     signed: list = field(default_factory=list)
 
@@ -36,6 +37,9 @@ class Services:
 
     def trustpoints(self):
         return self.certificates
+
+    def trustpool(self):
+        return self.pool
 
     def dossier(self, options, caller):
         self.asked.append((options, caller))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -271,6 +272,65 @@ def test_certificates():
     assert "SHA256" not in everything
     assert "SHA256 Fingerprint:\n    ABAB" in run("show crypto ca cert d detail", services).text
     assert "Trustpoint      : d\n" in run("show crypto ca certificates d", services).text
+
+
+# "Manually Update Certificates in Trust Pool", step 3: what is built in there is downloaded here.
+ROOTS = [
+    replace(
+        view(CertificateRole.CA, serial, subject, (0, 0), sha1),
+        issuer=subject,
+        not_before=not_before,
+        not_after=not_after,
+    )
+    for serial, subject, not_before, not_after, sha1 in (
+        (
+            0x5FF87B282B54DC8D42A315B568C9ADFF,
+            "CN=Cisco Root CA 2048,O=Cisco Systems",
+            datetime(2004, 5, 14, 20, 17, 12, tzinfo=UTC),
+            datetime(2029, 5, 14, 20, 25, 42, tzinfo=UTC),
+            "DE990CED99E0431F60EDC3937E7CD5BF0ED9E5FA",
+        ),
+        (
+            0x2ED20E7347D333834B4FDD0DD7B6967E,
+            "CN=Cisco Root CA M1,O=Cisco",
+            datetime(2008, 11, 18, 20, 50, 24, tzinfo=UTC),
+            datetime(2033, 11, 18, 21, 59, 46, tzinfo=UTC),
+            "45AD6BB499011BB4E84E84316A81C27D89EE5CE7",
+        ),
+    )
+]
+TRUSTPOOL = """
+Trustpool: Downloaded
+=====
+CA certificate
+  Serial Number   : 5F:F8:7B:28:2B:54:DC:8D:42:A3:15:B5:68:C9:AD:FF
+  Subject:
+    CN=Cisco Root CA 2048,O=Cisco Systems
+  Issued By      :
+    CN=Cisco Root CA 2048,O=Cisco Systems
+  Validity Start : 20:17:12 UTC Fri May 14 2004
+  Validity End   : 20:25:42 UTC Mon May 14 2029
+  SHA1 Fingerprint:
+    DE990CED99E0431F60EDC3937E7CD5BF0ED9E5FA
+
+Trustpool: Downloaded
+=====
+CA certificate
+  Serial Number   : 2E:D2:0E:73:47:D3:33:83:4B:4F:DD:0D:D7:B6:96:7E
+  Subject:
+    CN=Cisco Root CA M1,O=Cisco
+  Issued By      :
+    CN=Cisco Root CA M1,O=Cisco
+  Validity Start : 20:50:24 UTC Tue Nov 18 2008
+  Validity End   : 21:59:46 UTC Fri Nov 18 2033
+  SHA1 Fingerprint:
+    45AD6BB499011BB4E84E84316A81C27D89EE5CE7
+"""
+
+
+def test_the_trustpool():
+    assert run("show crypto ca trustpool", Services(pool=ROOTS)).text == TIME_LINE + TRUSTPOOL
+    assert run("show crypto ca trustpool").text == TIME_LINE
 
 
 def test_an_unknown_trustpoint_is_an_error():

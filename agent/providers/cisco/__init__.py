@@ -7,7 +7,7 @@ from agent.providers.auditing import audited
 from agent.providers.cisco import certificates, reboots
 from agent.providers.cisco.crl_request import URL_LEAF, CrlRequest
 from agent.providers.cisco.public_keys import KEY_LISTS, PublicKeyState
-from agent.providers.cisco.rpc import KEY_LEAF, MODULE, TRUSTPOINT_LEAF, key_rpcs, trustpoint_rpcs
+from agent.providers.cisco.rpc import KEY_LEAF, MODULE, TRUSTPOINT_LEAF, key_rpcs, trustpoint_rpcs, trustpool_rpcs
 from agent.providers.cisco.trustpoints import UmTrustpointHandler
 from agent.providers.cisco.user_keys import user_key_rpcs
 from agent.providers.keys.user_keys import UserKeyOperations
@@ -15,6 +15,7 @@ from agent.providers.secrets import sealing_rewriter
 from agent.providers.services import Services
 from agent.providers.trustpoints.config import TrustpointHandler
 from agent.providers.trustpoints.operations import TrustpointOperations
+from agent.providers.trustpool.operations import TrustpoolOperations
 from agent.providers.um_crypto.passwords import proprietary_password_rewriter
 from agent.providers.um_crypto.records import PASSWORDS, SYSTEM_TRUSTPOINT, TRUSTPOINTS
 
@@ -22,7 +23,8 @@ from agent.providers.um_crypto.records import PASSWORDS, SYSTEM_TRUSTPOINT, TRUS
 def register(registry: Registry, services: Services) -> None:
     on_keys = key_rpcs(services.key_store)
     on_trustpoints = trustpoint_rpcs(TrustpointOperations(services), services.import_folder)
-    for functions, target in ((on_keys, KEY_LEAF), (on_trustpoints, TRUSTPOINT_LEAF)):
+    on_trustpool = trustpool_rpcs(TrustpoolOperations(services))
+    for functions, target in ((on_keys, KEY_LEAF), (on_trustpoints, TRUSTPOINT_LEAF), (on_trustpool, None)):
         for name, function in functions.items():
             call = audited(services, name, function, target=target)
             registry.rpc(f"/{MODULE}:{name}", call)

@@ -15,6 +15,7 @@ from agent.providers.keys.operations import generate, zeroize
 from agent.providers.pki_errors import PKI_REFUSALS
 from agent.providers.refusals import refusing
 from agent.providers.trustpoints.operations import TrustpointOperations
+from agent.providers.trustpool.operations import URL_LEAF, TrustpoolOperations
 from agent.storage.import_folder import ImportFolder
 
 MODULE: Final = "Cisco-IOS-XR-crypto-act"
@@ -124,6 +125,19 @@ def trustpoint_rpcs(operations: TrustpointOperations, folder: ImportFolder) -> d
         "ca-import-certificate": _explaining(import_certificate),
         "ca-clear-certificates": clear,
     }
+
+
+def trustpool_rpcs(operations: TrustpoolOperations) -> dict[str, RpcFunction]:
+    """Name -> function, for the rpcs on the trustpool."""
+
+    def import_bundle(request: Record, context: RpcContext) -> None:
+        operations.import_bundle(request.get(URL_LEAF))
+
+    def clean(request: Record, context: RpcContext) -> None:
+        # All of it, whatever URL is named (the guide: "Manually Update Certificates in Trust Pool", step 1).
+        operations.clean()
+
+    return {"ca-trustpool-import-url": import_bundle, "ca-trustpool-import-url-clean": clean}
 
 
 def _file(request: Record, folder: ImportFolder) -> bytes | None:

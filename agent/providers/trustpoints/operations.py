@@ -1,13 +1,12 @@
 """What trustpoints can be told to do, for every rpc that does it under whatever name.
 
-What asks a server is begun here and goes on by itself; the caller waits for it no longer than PATIENCE, and is told
-how far it has come. Why an operation failed is kept, to be shown in operational data until one succeeds.
+What asks a server is begun here and goes on by itself; the caller waits for it no longer than waiting.PATIENCE, and is
+told how far it has come. Why an operation failed is kept, to be shown in operational data until one succeeds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Final
 
@@ -22,9 +21,8 @@ from agent.providers.refusals import refusing
 from agent.providers.services import Services
 from agent.providers.trustpoints.model import trustpoint_config
 from agent.providers.trustpoints.sources import configured_trustpoint
+from agent.providers.waiting import wait_for
 
-#: Seconds that an rpc waits for a server.
-PATIENCE: Final = 5.0
 #: The table's words for parts of a request -> input leaves of our rpcs.
 _LEAVES: Final = {
     "fingerprint": "fingerprint",
@@ -62,7 +60,7 @@ class TrustpointOperations:
                 authenticating.make_root(config, expected)
             else:
                 fetching = authenticating.fetch(config, expected)
-        _wait_for(fetching)
+        wait_for(fetching, _LEAVES)
 
     def accept(self, name: str, leaf: str, fingerprint: str) -> None:
         """Trust the CA certificates that were offered."""
@@ -78,7 +76,7 @@ class TrustpointOperations:
                 enrolling.make_leaf(config, challenge, regenerate=regenerate)
             else:
                 first_turn = enrolling.request(config, challenge, regenerate=regenerate)
-        _wait_for(first_turn)
+        wait_for(first_turn, _LEAVES)
 
     def cancel(self, name: str, leaf: str) -> None:
         """End the enrollment that is under way."""
@@ -152,15 +150,3 @@ class TrustpointOperations:
             path=leaf,
             app_tag="trustpoint-not-configured",
         )
-
-
-def _wait_for(work: Future[None] | None) -> None:
-    """Until it is done, or the caller has waited long enough. Whoever does the work keeps why it failed."""
-    if work is None:
-        return
-    with refusing(PKI_REFUSALS, _LEAVES):
-        try:
-            work.result(PATIENCE)
-        except TimeoutError:
-            if work.done():
-                work.result()
