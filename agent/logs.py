@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import threading
+import warnings
 from typing import Final
 
 from agent.clock import Clock, yang_date_and_time
@@ -75,6 +76,8 @@ def configure_logging(log_format: str, level: str, clock: Clock) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.captureWarnings(True)
+    # Roots that everybody trusts have serial numbers that RFC 5280 forbids. The library tells so at each look at one.
+    warnings.filterwarnings("ignore", "Parsed a serial number which wasn't positive")
     threading.excepthook = _log_end_of_thread
     # paramiko tells of every scan and every client that goes away; only its errors are ours.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)

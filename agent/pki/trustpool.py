@@ -7,6 +7,7 @@ import runs at a time. There is no built-in bundle, and nothing imports by itsel
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -25,6 +26,9 @@ from agent.pki.http import check_url
 from agent.pki.trustpool_errors import ImportUnderWayError
 from agent.scheduler import Scheduler
 from agent.storage.database import Database, Transaction
+from agent.storage.errors import StorageError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,10 @@ class Trustpool:
             except PkiError as error:
                 await self._scheduler.in_thread(self._note_failure, shown, error.message)
                 raise
+            except StorageError:
+                # It can't be kept, and maybe nobody waits for the end any more.
+                log.exception("trustpool: the import from %s failed", shown)
+                raise
             finally:
                 self._under_way.release()
 
@@ -158,6 +166,9 @@ class Trustpool:
         now = self._clock.now()
         bundle = read_bundle(data, now)
         encoded = [certificate.public_bytes(Encoding.DER) for certificate in bundle.certificates]
+        for der in encoded:
+            # One that could not be shown is found now, and not whenever somebody looks.
+            CertificateView.from_der(CertificateRole.CA, der)
         with self._database.transaction() as transaction:
             transaction.execute("DELETE FROM trustpool_certificates")
             for position, der in enumerate(encoded):

@@ -345,6 +345,7 @@ def test_debians_bundle(operator, shelf):
     assert sorted(kept(operator)) == sorted(valid)
     shown = operator.agent.exec("show crypto ca trustpool").stdout
     assert shown.count("Trustpool: Downloaded\n") == len(valid)
+    assert "py.warnings" not in operator.agent.log
 
 
 def test_the_pool_survives_a_loss_of_power(agent, shelf, cas):

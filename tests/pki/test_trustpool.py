@@ -13,6 +13,7 @@ from agent.pki.http_errors import InvalidUrlError
 from agent.pki.trustpool import PoolAction, Trustpool
 from agent.pki.trustpool_errors import ImportUnderWayError, InvalidBundleError, TrustpoolError
 from agent.scheduler import Scheduler
+from agent.storage.errors import StorageUnavailableError
 from tests.peers.http_server import HttpPeer
 from tests.pki.authorities import START, Authority, make_certificate, name, rsa_key
 from tests.pki.trustpoints import openssl
@@ -77,6 +78,18 @@ def test_a_failure_ends_the_import_and_is_told(pool, shelf, heard, clock):
     assert [(event.action, event.url) for event in heard] == [(PoolAction.FAILED, shelf.url)] * 2
 
 
+def test_a_storage_that_fails_changes_nothing(pool, shelf, database):
+    shelf.body = pem(Authority.root("Root", start=START.replace(year=2019)).certificate)
+    with database.transaction() as transaction:
+        transaction.execute("ALTER TABLE trustpool_status RENAME TO away")
+    with pytest.raises(StorageUnavailableError):
+        pool.import_bundle(shelf.url).result()
+    with database.transaction() as transaction:
+        transaction.execute("ALTER TABLE away RENAME TO trustpool_status")
+    assert pool.certificates() == []
+    assert not pool.status().import_under_way
+
+
 def test_one_at_a_time(pool, shelf):
     # What `work` holds while it runs.
     with pool._under_way:
@@ -85,6 +98,7 @@ def test_one_at_a_time(pool, shelf):
                 function()
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 def test_serial_numbers_as_openssl_prints_their_octets(tmp_path):
     """Zero and less are forbidden, and there are roots that have them."""
     octets = bytes.fromhex("5a" * 20)
