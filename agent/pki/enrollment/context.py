@@ -118,7 +118,7 @@ class Context:
                 lambda view=view, changes=certificate.changes: self.listener.installed(name, view, changes)  # type: ignore[misc]
             )
 
-    def has_keys_of(self, certificates: Sequence[StoredCertificate], transaction: Transaction) -> bool:
+    def has_keys_of(self, certificates: Sequence[StoredCertificate], transaction: Transaction | None) -> bool:
         """Whether the key pairs in service are those of these certificates of the device."""
         for stored in certificates:
             assert stored.key is not None, "the device's own"
@@ -143,6 +143,7 @@ class Context:
             is_enrolled=bool(own),
             ca_expired=issuing is not None and _has_expired(issuing, now),
             expired=any(_has_expired(stored, now) for stored in own),
+            key_changed=not self.has_keys_of(own, transaction),
             under_way=None if enrollment is None else enrollment.state,
             was_rejected=self.records.status(name, transaction).rejected,
         )

@@ -39,6 +39,7 @@ class Facts:
         is_offered: CA certificates wait to be accepted.
         is_authenticated, is_enrolled: there are certificates of the CA, and of the device.
         ca_expired, expired: of those that there are, the issuing CA's or one of the device's.
+        key_changed: the certificates of the device are for another key pair than the one in service.
         under_way: "requesting" or "pending" while an enrollment is.
         was_rejected: the last enrollment ended so.
     """
@@ -50,6 +51,7 @@ class Facts:
     is_enrolled: bool = False
     ca_expired: bool = False
     expired: bool = False
+    key_changed: bool = False
     under_way: EnrollmentState | None = None
     was_rejected: bool = False
 
@@ -112,6 +114,11 @@ _TABLE: Final = (
         EnrollmentState.EXPIRED,
         lambda facts: facts.expired,
         "The certificate of the device has expired: enroll again.",
+    ),
+    _Row(
+        EnrollmentState.AUTHENTICATED,
+        lambda facts: facts.is_enrolled and facts.key_changed,
+        "The key pair was replaced after the certificate of the device was made: enroll again.",
     ),
     _Row(EnrollmentState.GRANTED, lambda facts: facts.is_enrolled, ""),
     _Row(

@@ -262,3 +262,14 @@ def test_an_imported_certificate_for_a_replaced_key(enroller, configs, ca, key_s
         enroller.importing.certificate(configs.config, [certificate])
     assert state(enroller) == "pending"
     assert not own(trustpoint_store)
+
+
+def test_a_certificate_whose_key_was_replaced_counts_for_nothing(enroller, configs, ca, key_store):
+    authenticated(enroller, configs, ca, key_store)
+    enroll(enroller, configs)
+    assert state(enroller) == "granted"
+    key_store.generate(KEY.type, KEY.label, size=1024)
+    assert state(enroller) == "authenticated"
+    assert "replaced" in enroller.context.state(NAME)[1]
+    enroll(enroller, configs)
+    assert state(enroller) == "granted"
