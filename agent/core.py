@@ -35,6 +35,7 @@ from agent.providers import (
     keys,
     keystore,
     netconf_monitoring,
+    packages,
     system,
     trustpoints,
     trustpool,
@@ -42,6 +43,7 @@ from agent.providers import (
 )
 from agent.providers.device import Device
 from agent.providers.keystore.expiration import ExpirationWatch
+from agent.providers.packages.watch import FingerprintWatch
 from agent.providers.services import Services
 from agent.providers.trustpoints.wiring import make_enroller
 from agent.scheduler import Scheduler
@@ -50,6 +52,7 @@ from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
 from agent.storage.errors import DatabaseError
 from agent.storage.import_folder import ImportFolder
+from agent.storage.package_keys import PackageKeyFolder
 from agent.storage.sealing import Sealer
 from agent.storage.state_folder import StateFolder
 from agent.transport.authentication import hash_password
@@ -60,7 +63,7 @@ from agent.yang.validation import Validator
 from agent.yang.xpath import XPathEvaluator
 
 #: The providers that need nothing but the services; those of the protocol itself are registered one by one.
-PROVIDERS = (system, keys, trustpoints, trustpool, keystore, cisco, integrity)
+PROVIDERS = (system, keys, trustpoints, trustpool, keystore, cisco, integrity, packages)
 
 
 class RunningView:
@@ -123,6 +126,14 @@ class Core:
                 host=host,
                 bus=self.bus,
             ),
+            fingerprints=FingerprintWatch(
+                host=host,
+                clock=clock,
+                bus=self.bus,
+                config=config,
+                planner=self.scheduler,
+                key_files=PackageKeyFolder(folder.package_keys).files,
+            ),
             hash_password=hash_password,
         )
         self.server = Server(
@@ -163,11 +174,13 @@ class Core:
         self.scheduler.start()
         self.services.enroller.enrolling.resume()
         self._expiration.start()
+        self.services.fingerprints.start()
 
     def close(self) -> None:
         """End all sessions and the work under way, and close the storage."""
         self.server.close()
         self.scheduler.stop()
+        self.services.fingerprints.stop()
         self.datastores.close()
         with contextlib.suppress(Exception):
             self.database.close()

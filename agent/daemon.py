@@ -19,6 +19,7 @@ from agent import __version__
 from agent.clock import Clock, SystemClock
 from agent.core import Core
 from agent.first_start import ADMINISTRATOR, administrator_key, create_administrator
+from agent.host.contract import Host
 from agent.logs import configure_logging
 from agent.netconf.limits import Limits
 from agent.providers.system.config import ssh_server_limits
@@ -59,8 +60,8 @@ class StartError(Exception):
     """The agent can't start; the text says why and what to do."""
 
 
-def serve(state_dir: Path, settings: Settings, clock: Clock | None = None) -> int:
-    """Run the agent until SIGTERM or SIGINT; the exit status. `clock`: another one than the machine's, for tests.
+def serve(state_dir: Path, settings: Settings, clock: Clock | None = None, host: Host | None = None) -> int:
+    """Run the agent until SIGTERM or SIGINT; the exit status. `clock`, `host`: others than the machine's, for tests.
 
     Raises StartError.
     """
@@ -72,7 +73,7 @@ def serve(state_dir: Path, settings: Settings, clock: Clock | None = None) -> in
         folder = StateFolder(state_dir)
         with _locked(folder, stop):
             limits = Limits(message=settings.max_message_size, chunk=settings.max_message_size, sessions=MAX_SESSIONS)
-            with Core.open(folder, clock, limits=limits) as core:
+            with Core.open(folder, clock, host=host, limits=limits) as core:
                 if create_administrator(core, folder):
                     log.info("first start: made the administrator %r", ADMINISTRATOR)
                 _keep_what_is_there()

@@ -38,6 +38,8 @@ FEATURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "Cisco-IOS-XR-crypto-cepki-oper": (),
         "Cisco-IOS-XR-crypto-cepki-new-oper": (),
         "Cisco-IOS-XR-linux-os-reboot-history-oper": (),
+        "Cisco-IOS-XR-spirit-install-instmgr-oper": (),
+        "Cisco-IOS-XR-install-oper": (),
     }
 )
 

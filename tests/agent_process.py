@@ -25,14 +25,22 @@ ADMIN = "admin"
 
 class AgentProcess:
     """`trustconf serve` as a child process. `on_a_clock`: one whose time `advance` moves, from `start_at` on if
-    that is given; it takes no options."""
+    that is given; `on_a_root`: one that takes this folder for the machine. These take no options."""
 
-    def __init__(self, state: Path, *options: str, on_a_clock: bool = False, start_at: datetime | None = None) -> None:
+    def __init__(
+        self,
+        state: Path,
+        *options: str,
+        on_a_clock: bool = False,
+        start_at: datetime | None = None,
+        on_a_root: Path | None = None,
+    ) -> None:
         self.state = state
         self.options = options
         # A Unix socket's path must be short.
         self._clock = Path(tempfile.mkdtemp(prefix="clock")) / "socket" if on_a_clock else None
         self._start_at = start_at
+        self._root = on_a_root
         self.process: subprocess.Popen[bytes] | None = None
         self.output = ""
 
@@ -61,6 +69,8 @@ class AgentProcess:
         if self._clock is not None:
             start = () if self._start_at is None else (self._start_at.isoformat(),)
             return [sys.executable, "-m", "tests.agent_on_a_clock", str(self.state), str(self._clock), *start]
+        if self._root is not None:
+            return [sys.executable, "-m", "tests.agent_on_a_root", str(self.state), str(self._root)]
         return [
             sys.executable, "-m", "agent.cli", "serve",
             "--state-dir", str(self.state), "--listen", "127.0.0.1:0", *self.options,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agent.clock import Clock
 from agent.events import EventBus
@@ -23,6 +24,10 @@ from agent.storage.database import Database
 from agent.storage.import_folder import ImportFolder
 from agent.storage.sealing import Sealer
 from agent.yang.schema import Schema
+
+if TYPE_CHECKING:
+    # Providers import this module.
+    from agent.providers.packages.watch import FingerprintWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Services:
         ssh_limit_listeners: called with the new limits when a commit has changed those of the SSH server.
         sealer: seals the passwords of the configuration.
         enroller: everything that trustpoints can be told to do.
+        fingerprints: of the installed packages.
         dossiers: how many were collected.
     """
 
@@ -72,6 +78,7 @@ class Services:
     import_folder: ImportFolder
     sealer: Sealer
     enroller: Enroller
+    fingerprints: FingerprintWatch
     hash_password: Callable[[str], str]
     ssh_limit_listeners: list[Callable[[SshServerLimits], None]] = field(default_factory=list)
     dossiers: DossierStatistics = field(default_factory=DossierStatistics)

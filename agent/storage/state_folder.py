@@ -59,6 +59,11 @@ class StateFolder:
         return self.path / "import"
 
     @property
+    def package_keys(self) -> Path:
+        """Where a person pins the keys of whoever builds packages (package_keys.py)."""
+        return self.path / "package-keys"
+
+    @property
     def lock_file(self) -> Path:
         """Locked (flock) by the agent that runs; holds its process id."""
         return self.path / "lock"

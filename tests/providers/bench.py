@@ -18,13 +18,15 @@ from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
 from agent.pki.trustpool import Trustpool
 from agent.pki.user_key_store import UserKeyStore
-from agent.providers import cisco, integrity, keys, keystore, system, trustpoints, trustpool
+from agent.providers import cisco, integrity, keys, keystore, packages, system, trustpoints, trustpool
+from agent.providers.packages.watch import FingerprintWatch
 from agent.providers.services import Services
 from agent.providers.trustpoints.wiring import make_enroller
 from agent.scheduler import Scheduler
 from agent.storage.commit_log import CommitLog, CommitRecord
 from agent.storage.database import Database
 from agent.storage.import_folder import ImportFolder
+from agent.storage.package_keys import PackageKeyFolder
 from agent.storage.sealing import Sealer
 from agent.storage.state_folder import StateFolder
 from agent.yang import json_codec, python_codec
@@ -89,11 +91,19 @@ class Bench:
                 host=host,
                 bus=bus,
             ),
+            fingerprints=FingerprintWatch(
+                host=host,
+                clock=self.clock,
+                bus=bus,
+                config=self,
+                planner=self.scheduler,
+                key_files=PackageKeyFolder(state.package_keys).files,
+            ),
             hash_password=_hash,
             ssh_limit_listeners=[self.limits.append],
         )
         self.registry = Registry(SCHEMA)
-        for provider in (system, keys, trustpoints, trustpool, keystore, cisco, integrity):
+        for provider in (system, keys, trustpoints, trustpool, keystore, cisco, integrity, packages):
             provider.register(self.registry, self.services)
 
     def get(self, path):

@@ -1,0 +1,205 @@
+"""When fingerprints are made: some minutes after the start, when a package database has changed, on a schedule, and
+when somebody asks; never while packages are being installed.
+
+What changes behind the back of the package manager is found on the schedule. Files that have not changed since they
+were hashed are hashed again once a day, and whenever somebody asks. Values are not kept over a restart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Protocol
+
+from agent.clock import Clock
+from agent.events import EventBus
+from agent.host.contract import Host
+from agent.integrity.errors import SourceUnavailableError
+from agent.integrity.packages.measuring import DigestCache
+from agent.integrity.packages.package_set import PackageSet, StoppedError, collect
+from agent.integrity.packages.pinned_keys import PinnedKeys, read_pinned_keys
+from agent.integrity.packages.transactions import Stamp, database_stamp, is_transaction_under_way
+from agent.northbound.contract import ConfigView
+from agent.providers.packages.events import fingerprint_changed, fingerprints_generated
+
+log = logging.getLogger(__name__)
+
+INTERVAL_PATH: Final = "/trustconf-integrity:integrity/packages/regeneration-interval"
+DEFAULT_INTERVAL: Final = 60
+#: A device that has just started has more urgent things to do.
+FIRST_DELAY: Final = timedelta(minutes=5)
+#: Between two looks at the package databases.
+SWEEP: Final = timedelta(seconds=30)
+#: Seconds after which files are hashed again that seem not to have changed.
+FULL_SECONDS: Final = 24 * 3600.0
+#: Seconds that a generation gets to end when the agent stops.
+STOP_SECONDS: Final = 1.0
+#: It takes what others leave over.
+_NICENESS: Final = 10
+_NEXT: Final = "package-fingerprints/next"
+
+Work = Callable[[], Awaitable[None]]
+
+
+class Status(StrEnum):
+    """How up-to-date the fingerprints are, in the words of the Cisco-named models."""
+
+    UP_TO_DATE = "generation-up-to-date"
+    IN_PROGRESS = "generation-in-progress"
+    PENDING = "to-be-regenerated-at-apply"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What was found last. `packages` is None if that failed; `problems` say why, or what is left out."""
+
+    time: datetime
+    packages: PackageSet | None
+    problems: tuple[str, ...]
+
+
+class Planner(Protocol):
+    """What is needed of the scheduler."""
+
+    def at(self, key: str, moment: datetime, work: Work) -> None: ...
+
+    async def in_thread(self, function: Callable[[], None]) -> None: ...
+
+
+class FingerprintWatch:
+    """The fingerprints of one host. Any thread may call it."""
+
+    def __init__(
+        self,
+        *,
+        host: Host,
+        clock: Clock,
+        bus: EventBus,
+        config: ConfigView,
+        planner: Planner,
+        key_files: Callable[[], Mapping[str, bytes]],
+    ) -> None:
+        self._host = host
+        self._clock = clock
+        self._bus = bus
+        self._config = config
+        self._planner = planner
+        self._key_files = key_files
+        self._lock = threading.Lock()
+        self._digests = DigestCache()
+        self._latest: Generation | None = None
+        self._stamp: Stamp | None = None
+        self._made = 0.0
+        self._made_in_full = 0.0
+        self._is_wanted = False
+        self._is_wanted_in_full = False
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        self._planner.at(_NEXT, self._clock.now() + FIRST_DELAY, self._look)
+
+    def stop(self) -> None:
+        """Break off what is under way."""
+        self._stop.set()
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.join(STOP_SECONDS)
+
+    def regenerate(self) -> None:
+        """Make all values anew, at once or after the package transaction that is under way."""
+        with self._lock:
+            self._is_wanted = self._is_wanted_in_full = True
+        self._planner.at(_NEXT, self._clock.now(), self._look)
+
+    @property
+    def latest(self) -> Generation | None:
+        with self._lock:
+            return self._latest
+
+    @property
+    def status(self) -> Status:
+        stamp = database_stamp(self._host)
+        with self._lock:
+            if self._thread is not None:
+                return Status.IN_PROGRESS
+            is_current = self._latest is not None and self._stamp == stamp and not self._is_wanted
+            return Status.UP_TO_DATE if is_current else Status.PENDING
+
+    def pinned_keys(self) -> PinnedKeys:
+        """The keys as they are pinned now."""
+        return read_pinned_keys(self._key_files())
+
+    def look(self) -> None:
+        """Begin a generation if it is time for one."""
+        # First, so that a look that fails is not the last one.
+        self._planner.at(_NEXT, self._clock.now() + SWEEP, self._look)
+        stamp = database_stamp(self._host)
+        with self._lock:
+            if self._thread is not None or self._stop.is_set():
+                return
+            elapsed = self._clock.monotonic() - self._made
+            if self._latest is None or self._stamp != stamp or elapsed >= self._interval() * 60:
+                self._is_wanted = True
+            if not self._is_wanted or is_transaction_under_way(self._host):
+                return
+            self._begin(stamp)
+
+    def _begin(self, stamp: Stamp) -> None:
+        now = self._clock.monotonic()
+        if self._is_wanted_in_full or now - self._made_in_full >= FULL_SECONDS:
+            self._digests.forget()
+            self._made_in_full = now
+        self._is_wanted = self._is_wanted_in_full = False
+        self._thread = threading.Thread(target=self._generate, args=(stamp,), name="package-fingerprints", daemon=True)
+        self._thread.start()
+
+    def _interval(self) -> int:
+        configured = self._config.get(INTERVAL_PATH)
+        return DEFAULT_INTERVAL if configured is None else int(configured)
+
+    def _generate(self, stamp: Stamp) -> None:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        found: Generation | None = None
+        try:
+            found = self._collected()
+        except StoppedError:
+            return
+        except Exception:
+            log.exception("the fingerprints of packages could not be made")
+            found = Generation(self._clock.now(), None, ("An internal error; the agent's log tells more.",))
+        finally:
+            with self._lock:
+                before, self._latest = self._latest, found or self._latest
+                # A change meanwhile makes this stamp another one than the database's, and is seen by the next look.
+                self._stamp = stamp
+                self._made = self._clock.monotonic()
+                self._thread = None
+        self._tell(before, found)
+
+    def _collected(self) -> Generation:
+        keys = self.pinned_keys()
+        try:
+            packages = collect(self._host, keys.packages, self._digests, self._stop.is_set)
+        except SourceUnavailableError as error:
+            return Generation(self._clock.now(), None, (error.reason, *keys.problems))
+        return Generation(self._clock.now(), packages, (*packages.problems, *keys.problems))
+
+    def _tell(self, before: Generation | None, found: Generation) -> None:
+        if found.packages is None:
+            return
+        changed = fingerprint_changed(found.time, before.packages if before else None, found.packages)
+        if changed is not None:
+            self._bus.publish(changed)
+        self._bus.publish(fingerprints_generated(found.time, found.packages))
+
+    async def _look(self) -> None:
+        await self._planner.in_thread(self.look)

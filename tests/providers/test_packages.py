@@ -1,0 +1,198 @@
+"""When fingerprints are made, and what is told of them, on a machine of two hand-made Debian packages."""
+
+import hashlib
+import queue
+from datetime import timedelta
+
+import pytest
+
+from agent.northbound.errors import ProviderError
+from agent.providers.packages.watch import FIRST_DELAY, SWEEP, Status
+
+GENERATED = "/trustconf-integrity:fingerprints-generated"
+CHANGED = "/trustconf-integrity:fingerprint-changed"
+REGENERATE = "/trustconf-integrity:regenerate-fingerprints"
+VERIFY = "/trustconf-integrity:verify-packages"
+STATUS = "Package: {name}\nStatus: install ok installed\nArchitecture: all\nVersion: {version}\n\n"
+
+
+class Machine:
+    """A device with packages, whose generations a test waits for."""
+
+    def __init__(self, bench):
+        self.bench, self.root, self.watch = bench, bench.root, bench.services.fingerprints
+        self.generated = queue.Queue()
+        bench.services.bus.subscribe(lambda event: event.path == GENERATED and self.generated.put(event))
+        (self.root / "var/lib/dpkg/info").mkdir(parents=True)
+        (self.root / "var/lib/dpkg/status").touch()
+        self.install("first")
+        self.install("second")
+        self.watch.start()
+
+    def install(self, name, version="1.0-1"):
+        (self.root / "usr").mkdir(exist_ok=True)
+        (self.root / "usr" / name).write_text(f"{name} {version}\n")
+        digest = hashlib.md5((self.root / "usr" / name).read_bytes()).hexdigest()
+        (self.root / f"var/lib/dpkg/info/{name}.md5sums").write_text(f"{digest}  usr/{name}\n")
+        with (self.root / "var/lib/dpkg/status").open("a") as status:
+            status.write(STATUS.format(name=name, version=version))
+
+    def wait(self, **time):
+        """Let time pass until the agent has made fingerprints."""
+        self.bench.clock.advance(timedelta(**time))
+        return self.generated.get(timeout=60)
+
+    def transaction(self, path="var/lib/dpkg/lock-frontend"):
+        """Somebody holds the lock of the package manager."""
+        (self.root / path).touch()
+        found = (self.root / path).stat()
+        place = f"{found.st_dev >> 8 & 0xFFF:02x}:{found.st_dev & 0xFF:02x}:{found.st_ino}"
+        (self.root / "proc/locks").write_text(f"1: POSIX  ADVISORY  WRITE 812 {place} 0 EOF\n")
+
+    @property
+    def fingerprints(self):
+        return self.bench.state()["trustconf-integrity:integrity"]["packages"]["fingerprints"]
+
+    def package(self, name):
+        return next(each for each in self.fingerprints["package"] if each["name"] == name)
+
+
+@pytest.fixture
+def machine(bench):
+    return Machine(bench)
+
+
+def test_the_first_values_come_some_minutes_after_the_start(machine):
+    assert machine.fingerprints == {"status": Status.PENDING, "algorithm": "fp1"}
+    machine.wait(minutes=FIRST_DELAY.total_seconds() / 60)
+    found = machine.fingerprints
+    assert found["status"] == Status.UP_TO_DATE
+    assert found["timestamp"] == "2026-03-01T12:05:00Z"
+    package = machine.package("first")
+    assert (package["version"], package["release"], package["fingerprint-basis"]) == ("1.0", "1", "md5sums")
+    assert package["install-time"] == package["run-time"]
+    assert "drift" not in package
+    assert machine.bench.told(CHANGED) == []
+
+
+def test_a_change_of_the_packages_makes_new_values(machine):
+    before = machine.wait(minutes=5).content["packages-fingerprint"]
+    machine.install("third")
+    assert machine.watch.status is Status.PENDING
+    after = machine.wait(seconds=SWEEP.total_seconds()).content["packages-fingerprint"]
+    assert after != before
+    assert machine.watch.status is Status.UP_TO_DATE
+    assert machine.package("third")["version"] == "1.0"
+    # A package that is what it should be is no news.
+    assert machine.bench.told(CHANGED) == []
+
+
+def test_a_change_behind_the_package_manager_is_found_on_the_schedule(machine):
+    machine.wait(minutes=5)
+    good = machine.package("first")
+    (machine.root / "usr/first").write_text("backdoor\n")
+    machine.wait(minutes=60)
+    bad = machine.package("first")
+    assert bad["install-time"] == good["install-time"]
+    assert bad["drift"] == [{"path": "/usr/first", "class": "software", "change": ["contents"]}]
+    [told] = machine.bench.told(CHANGED)
+    [package] = told["package"]
+    assert package["name"] == "first"
+    assert package["previous-run-time"] == good["run-time"]
+    assert package["run-time"] == bad["run-time"] != good["run-time"]
+
+
+def test_the_schedule_is_configured(machine):
+    machine.bench.commit({"trustconf-integrity:integrity": {"packages": {"regeneration-interval": 1440}}})
+    machine.wait(minutes=5)
+    machine.bench.clock.advance(timedelta(minutes=1439))
+    (machine.root / "usr/first").write_text("backdoor\n")
+    machine.wait(minutes=2)
+    assert machine.package("first")["drift"]
+
+
+def test_what_has_drifted_before_the_first_look_is_told(machine):
+    (machine.root / "usr/second").unlink()
+    machine.wait(minutes=5)
+    [told] = machine.bench.told(CHANGED)
+    assert [package["name"] for package in told["package"]] == ["second"]
+    assert "previous-run-time" not in told["package"][0]
+
+
+def test_a_transaction_defers_the_generation(machine):
+    machine.wait(minutes=5)
+    before = machine.fingerprints["timestamp"]
+    machine.transaction()
+    machine.bench.call(REGENERATE)
+    machine.watch.look()
+    assert machine.watch.status is Status.PENDING
+    assert machine.fingerprints["timestamp"] == before
+    (machine.root / "proc/locks").write_text("")
+    machine.wait(seconds=30)
+    assert machine.watch.status is Status.UP_TO_DATE
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "1: POSIX  ADVISORY  READ 812 {place} 0 EOF",
+        "1: -> POSIX  ADVISORY  WRITE 812 {place} 0 EOF",
+        "1: POSIX  ADVISORY  WRITE 812 00:00:{inode} 0 EOF",
+        "nonsense {place}",
+        "1: POSIX  ADVISORY  WRITE 812 x:y:z 0 EOF",
+    ],
+)
+def test_other_locks_don_t(machine, lock):
+    machine.transaction()
+    place = (machine.root / "proc/locks").read_text().split()[5]
+    (machine.root / "proc/locks").write_text(lock.format(place=place, inode=place.split(":")[2]) + "\n")
+    machine.wait(minutes=5)
+
+
+def test_an_rpc_makes_values_at_once_and_reads_every_file(machine):
+    machine.wait(minutes=5)
+    machine.bench.call(REGENERATE)
+    machine.generated.get(timeout=60)
+    assert machine.watch.status is Status.UP_TO_DATE
+
+
+def test_a_host_without_packages_says_so(bench):
+    watch = bench.services.fingerprints
+    watch.look()
+    # There is nothing to hear of it, so the test waits for the work itself.
+    thread = watch._thread
+    if thread is not None:
+        thread.join(60)
+    found = bench.state()["trustconf-integrity:integrity"]["packages"]["fingerprints"]
+    assert found["problem"] == ["there is no package database"]
+    assert "package" not in found
+
+
+def test_names_that_xml_can_t_say_are_escaped(machine):
+    name = "a\x01b\udcff\\c"
+    place = machine.root / "usr" / name
+    with open(bytes(str(machine.root), "utf-8") + b"/var/lib/dpkg/info/first.md5sums", "ab") as sums:
+        sums.write(b"0" * 32 + b"  usr/a\x01b\xff\\c\n")
+    assert not place.exists()
+    machine.wait(minutes=5)
+    assert [each["path"] for each in machine.package("first")["drift"]] == ["/usr/a\\x01b\\xff\\x5cc"]
+
+
+def test_verifying_needs_fingerprints_and_known_good_values(machine):
+    with pytest.raises(ProviderError) as caught:
+        machine.bench.call(VERIFY, {"kgv": "x"})
+    assert caught.value.app_tag == "no-fingerprints"
+    machine.wait(minutes=5)
+    with pytest.raises(ProviderError) as caught:
+        machine.bench.call(VERIFY, {"kgv": "x"})
+    assert (caught.value.app_tag, caught.value.path) == ("invalid-kgv", "kgv")
+
+
+def test_files_that_are_no_keys_are_told(machine, tmp_path):
+    folder = tmp_path / "state/package-keys"
+    (folder / "a.asc").write_text("nonsense")
+    (folder / "a.pem").write_text("nonsense")
+    (folder / "a.txt").write_text("nonsense")
+    machine.wait(minutes=5)
+    problems = machine.fingerprints["problem"]
+    assert [problem.split()[0] for problem in problems] == ["a.asc", "a.pem", "a.txt"]
