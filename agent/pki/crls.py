@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from agent.pki.chains import readable_name
 from agent.pki.errors import PkiError
-from agent.pki.http import HttpClient, is_plain_url
+from agent.pki.http import HttpClient, check_url
+from agent.pki.http_errors import InvalidUrlError
 from agent.pki.signatures import WeakSignatureError, check_digest, is_signed_by
 
 #: Bytes of a list: one of 200,000 certificates.
@@ -85,10 +85,12 @@ async def fetch_crl(url: str, *, timeout: float) -> x509.CertificateRevocationLi
 
     Raises CrlUrlError, CrlStatusError, UnreadableCrlError, and subclasses of HttpError.
     """
-    if not _is_fetchable(url):
-        raise CrlUrlError
+    try:
+        encoded = check_url(url)
+    except InvalidUrlError as error:
+        raise CrlUrlError from error
     async with HttpClient(timeout=timeout) as http:
-        answer = await http.request("GET", url, limit=CRL_MAX_BYTES)
+        answer = await http.request("GET", encoded, limit=CRL_MAX_BYTES)
     if answer.status != 200:
         raise CrlStatusError(url.partition("?")[0], answer.status)
     return read_crl(answer.body)
@@ -138,14 +140,4 @@ def _is_from(crl: x509.CertificateRevocationList, authority: x509.Certificate) -
     try:
         return is_crl_signed_by(crl, authority)
     except (WeakSignatureError, UnsupportedAlgorithm, ValueError, TypeError):
-        return False
-
-
-def _is_fetchable(url: str) -> bool:
-    if not is_plain_url(url):
-        return False
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
-    except ValueError:
         return False
