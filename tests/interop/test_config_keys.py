@@ -283,7 +283,7 @@ def kill_and_check(tmp_path: Path, rounds: int, seed: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_power_loss_leaves_configuration_and_keys_in_agreement(tmp_path):
-    kill_and_check(tmp_path, rounds=5, seed=8)
+    kill_and_check(tmp_path, rounds=4, seed=8)
 
 
 @pytest.mark.exhaustive

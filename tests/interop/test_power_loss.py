@@ -113,7 +113,7 @@ def kill_and_check(tmp_path: Path, rounds: int, seed: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_sigkill_loses_nothing_acknowledged(tmp_path: Path) -> None:
-    kill_and_check(tmp_path, rounds=12, seed=20)
+    kill_and_check(tmp_path, rounds=8, seed=20)
 
 
 @pytest.mark.exhaustive
