@@ -23,6 +23,8 @@ from agent.pki.self_enrollment import build_root
 from agent.pki.trustpoint import CertificateUsage, MessageDigest
 from agent.pki.trustpoint_store import TrustpointStore
 from agent.storage.database import Database
+from agent.storage.migrations import MIGRATIONS
+from tests.pki.authorities import Authority
 from tests.pki.trustpoints import NAME, generate_keys, guide_config, minimal_config, openssl, verify_chain
 
 SMALL_RSA = {"size": 1024}
@@ -319,3 +321,27 @@ def test_a_signer_of_a_zeroized_key_says_so(key_store, trustpoint_store, authori
     key_store.zeroize(KeyType.ED25519)
     with pytest.raises(KeyNotFoundError, match="system-enroll-key"):
         trustpoint_store.signer(NAME)
+
+
+def test_certificates_of_an_older_database_are_still_in_service(tmp_path, sealer, clock):
+    """Of the version before chains and previous certificates."""
+    path = tmp_path / "old.db"
+    old = Database.open(path, MIGRATIONS[:2])
+    key = Authority.root("Root")
+    der = key.certificate.public_bytes(Encoding.DER)
+    with old.transaction() as transaction:
+        for role, label in (("ca", "root"), ("router", "leaf")):
+            transaction.execute(
+                "INSERT INTO certificates (trustpoint, role, der, key_type, key_label, key_purpose, issued)"
+                " VALUES (?, ?, ?, 'rsa', ?, 'general', '2026-01-31T12:00:00+00:00')",
+                (NAME, role, der, label),
+            )
+    old.close()
+    database = Database.open(path)
+    try:
+        ca, router = TrustpointStore(database, KeyStore(database, sealer, clock), clock).stored(NAME)
+        assert (ca.role, router.role) == (CertificateRole.CA, CertificateRole.ROUTER)
+        assert ca.der == router.der == der
+        assert (ca.key.label, router.key.label) == ("root", "leaf")
+    finally:
+        database.close()
