@@ -18,6 +18,8 @@ from agent.pki.errors import DigestNotSupportedError, InvalidSubjectNameError, I
 from agent.pki.keys import KeyPurpose, KeyType
 from agent.pki.names import UNSTRUCTURED_ADDRESS, UNSTRUCTURED_NAME, parse_subject
 
+#: The trustpoint whose key says who the device is.
+SYSTEM_TRUSTPOINT: Final = "system-trustpoint"
 NAME_MAX_LENGTH: Final = 128
 #: Days that a certificate is valid.
 LIFETIME_DAYS: Final = range(30, 5475)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -30,7 +29,7 @@ from agent.pki.errors import KeyChangedError, NotEnrolledError
 from agent.pki.kept_keys import KeySlot
 from agent.pki.keys import PREDEFINED_LABELS
 from agent.pki.pkcs12 import Pkcs12Contents, write_pkcs12
-from agent.pki.trustpoint import KeyReference, TrustpointConfig
+from agent.pki.trustpoint import SYSTEM_TRUSTPOINT, KeyReference, TrustpointConfig
 from agent.pki.trustpoint_store import (
     Slot,
     StoredCertificate,
@@ -40,9 +39,6 @@ from agent.pki.trustpoint_store import (
     public_key_der,
 )
 from agent.storage.database import Transaction
-
-#: The trustpoint whose key says who the device is.
-SYSTEM_TRUSTPOINT: Final = "system-trustpoint"
 
 
 class Importing:

@@ -9,13 +9,13 @@ from yarl import URL
 
 from agent.pki.enrolment_errors import UnsupportedUrlError
 from agent.pki.http import URL_MAX_LENGTH, is_plain_url
+from agent.pki.trustpoint import EST_PATH
 
-WELL_KNOWN: Final = "/.well-known/est"
 #: Paths of operations, which no label may be called like.
 OPERATIONS: Final = frozenset({"cacerts", "simpleenroll", "simplereenroll", "fullcmc", "serverkeygen", "csrattrs"})
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%-]+")
-_FORM: Final = f"https://host{WELL_KNOWN} or https://host{WELL_KNOWN}/label"
+_FORM: Final = f"https://host{EST_PATH} or https://host{EST_PATH}/label"
 
 
 def check_url(url: str) -> str:
@@ -40,14 +40,14 @@ def check_url(url: str) -> str:
 
 
 def _check_path(path: str) -> None:
-    well_known, label = path[: len(WELL_KNOWN)], path[len(WELL_KNOWN) :].removesuffix("/")
-    if well_known != WELL_KNOWN or (label and not label.startswith("/")):
+    well_known, label = path[: len(EST_PATH)], path[len(EST_PATH) :].removesuffix("/")
+    if well_known != EST_PATH or (label and not label.startswith("/")):
         raise UnsupportedUrlError(f"The path of an EST server is fixed: write {_FORM}.")
     name = label.removeprefix("/")
     if name in OPERATIONS:
         raise UnsupportedUrlError(f"The URL of an EST server ends before the operation; remove /{name}.")
     if label and (not _LABEL.fullmatch(name) or name in (".", "..")):
-        raise UnsupportedUrlError(f"There is at most one label after {WELL_KNOWN}, and no slash in it.")
+        raise UnsupportedUrlError(f"There is at most one label after {EST_PATH}, and no slash in it.")
 
 
 def operation_url(base: str, operation: str) -> str:

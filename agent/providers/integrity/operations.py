@@ -12,11 +12,11 @@ from agent.integrity.dossier import DossierRequest, collect
 from agent.integrity.envelope import Signer, sign_envelope
 from agent.integrity.sections import MAX_COMMITS, CommitSummary, DossierSources
 from agent.integrity.sources.description import Product
+from agent.pki.trustpoint import SYSTEM_TRUSTPOINT
 from agent.providers.integrity.errors import INTEGRITY_REFUSALS
 from agent.providers.refusals import refusing
 from agent.providers.services import Services
 from agent.providers.system.state import AGENT_NAME
-from agent.providers.trustpoints.model import SYSTEM_TRUSTPOINT
 from agent.storage.commit_log import CommitLog
 
 PRODUCT: Final = Product(AGENT_NAME, __version__)

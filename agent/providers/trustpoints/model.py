@@ -16,6 +16,7 @@ from agent.pki.alternative_names import parse_alternative_names
 from agent.pki.enrollment.context import Outline
 from agent.pki.enrollment.servers import check_server
 from agent.pki.trustpoint import (
+    SYSTEM_TRUSTPOINT,
     CertificateUsage,
     EnrollmentMethod,
     EnrollmentServer,
@@ -30,9 +31,6 @@ from agent.providers.refusals import refusing
 from agent.providers.secrets import open_secret
 from agent.providers.system.device import fqdn, serial_number
 from agent.storage.sealing import Sealer
-
-#: The trustpoint that signs dossiers. It enrolls with itself when it does not say otherwise.
-SYSTEM_TRUSTPOINT: Final = "system-trustpoint"
 
 _WITH_SERVER: Final = frozenset({EnrollmentMethod.SCEP, EnrollmentMethod.EST})
 
@@ -79,7 +77,7 @@ LEAVES: Final = MappingProxyType(
 
 
 def enrollment_url(record: Record) -> str | None:
-    """Where the trustpoint enrolls, the default of the system trustpoint filled in."""
+    """Where the trustpoint enrolls. The system trustpoint enrolls with itself when it does not say otherwise."""
     url = record.get("enrollment", {}).get("url")
     if url is None and record["name"] == SYSTEM_TRUSTPOINT:
         return EnrollmentMethod.SELF.value

@@ -18,7 +18,7 @@ from agent.providers.trustpoints.vocabulary import (
     certificate_entries,
     certificate_facts,
     offered_entries,
-    request_facts,
+    request_under_way,
 )
 
 NAME_LEAF: Final = "trustpoint"
@@ -115,10 +115,9 @@ class TrustpointRpcs:
         }
         if next_step:
             record["next-step"] = next_step
-        enrollment = context.records.find(name)
-        if enrollment is not None:
-            granted = {stored.role for stored in context.store.stored(name, Slot.GRANTED)}
-            record["request"] = request_facts(enrollment, granted, context.attempts_allowed(name))
+        request = request_under_way(context, name)
+        if request is not None:
+            record["request"] = request
             last_error = context.records.status(name).last_error
             if last_error is not None:
                 record["last-error"] = last_error

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
-from agent.clock import yang_date_and_time
+from agent.clock import Clock, yang_date_and_time
 from agent.northbound.contract import Record, StateQuery
+from agent.pki.enrollment.context import Context
+from agent.pki.enrollment.records import Status
+from agent.pki.enrollment.states import EnrollmentState
 from agent.pki.trustpoint_store import Slot
 from agent.providers.services import Services
 from agent.providers.trustpoints.sources import configured_trustpoint, configured_trustpoints
@@ -15,7 +20,7 @@ from agent.providers.trustpoints.vocabulary import (
     certificate_entries,
     certificate_status,
     offered_entries,
-    request_facts,
+    request_under_way,
     services_using,
 )
 
@@ -45,49 +50,61 @@ class TrustpointState:
 
     def _trustpoint(self, name: str, configured: bool, query: StateQuery) -> Record:
         record: Record = {"name": name, "configured": configured}
+        reading = _Reading(self._context, self._clock, name)
         # A state and the certificates that it tells of belong together.
         with self._context.database.snapshot():
             for child, part in _PARTS.items():
-                if query.wants(child) and (value := part(self, name)) not in (None, "", [], ()):
+                if query.wants(child) and (value := part(reading)) not in (None, "", [], ()):
                     record[child] = value
         return record
 
-    def _state(self, name: str) -> str:
-        return self._context.state(name)[0].value
 
-    def _next_step(self, name: str) -> str:
-        return self._context.state(name)[1]
+class _Reading:
+    """One trustpoint as it is at this moment; each thing is read when it is asked for, and once."""
 
-    def _since(self, name: str) -> str | None:
-        since = self._context.records.status(name).since
-        return None if since is None else yang_date_and_time(since)
+    def __init__(self, context: Context, clock: Clock, name: str) -> None:
+        self._context = context
+        self._clock = clock
+        self._name = name
 
-    def _last_error(self, name: str) -> str | None:
-        return self._context.records.status(name).last_error
+    @cached_property
+    def _state(self) -> tuple[EnrollmentState, str]:
+        return self._context.state(self._name)
 
-    def _last_error_time(self, name: str) -> str | None:
-        time = self._context.records.status(name).last_error_time
-        return None if time is None else yang_date_and_time(time)
+    @cached_property
+    def _status(self) -> Status:
+        return self._context.records.status(self._name)
 
-    def _used_by(self, name: str) -> list[str]:
-        return list(services_using(name))
+    def state(self) -> str:
+        return self._state[0].value
 
-    def _request(self, name: str) -> Record | None:
-        enrollment = self._context.records.find(name)
-        if enrollment is None:
-            return None
-        granted = {stored.role for stored in self._context.store.stored(name, Slot.GRANTED)}
-        return request_facts(enrollment, granted, self._context.attempts_allowed(name))
+    def next_step(self) -> str:
+        return self._state[1]
 
-    def _offered(self, name: str) -> list[Record]:
-        return list(offered_entries(self._context.store.certificates(name, Slot.OFFERED)))
+    def since(self) -> str | None:
+        return _text(self._status.since)
 
-    def _previous(self, name: str) -> list[Record]:
-        return [entry for _, entry in certificate_entries(self._context.store.certificates(name, Slot.PREVIOUS))]
+    def last_error(self) -> str | None:
+        return self._status.last_error
 
-    def _certificates(self, name: str) -> list[Record]:
+    def last_error_time(self) -> str | None:
+        return _text(self._status.last_error_time)
+
+    def used_by(self) -> list[str]:
+        return list(services_using(self._name))
+
+    def request(self) -> Record | None:
+        return request_under_way(self._context, self._name)
+
+    def offered(self) -> list[Record]:
+        return list(offered_entries(self._context.store.certificates(self._name, Slot.OFFERED)))
+
+    def previous(self) -> list[Record]:
+        return [entry for _, entry in certificate_entries(self._context.store.certificates(self._name, Slot.PREVIOUS))]
+
+    def certificates(self) -> list[Record]:
         now = self._clock.now()
-        stored = self._context.store.stored(name)
+        stored = self._context.store.stored(self._name)
         entries = []
         for (view, entry), certificate in zip(certificate_entries(one.view for one in stored), stored, strict=True):
             entry |= {"status": certificate_status(view, now), "der": view.der, "pem": view.pem}
@@ -99,18 +116,22 @@ class TrustpointState:
         return entries
 
 
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else yang_date_and_time(moment)
+
+
 #: Child of the list entry -> what makes its value.
-_PARTS: Final[Mapping[str, Callable[[TrustpointState, str], object]]] = MappingProxyType(
+_PARTS: Final[Mapping[str, Callable[[_Reading], object]]] = MappingProxyType(
     {
-        "enrollment-state": TrustpointState._state,
-        "state-since": TrustpointState._since,
-        "next-step": TrustpointState._next_step,
-        "last-error": TrustpointState._last_error,
-        "last-error-time": TrustpointState._last_error_time,
-        "used-by": TrustpointState._used_by,
-        "request": TrustpointState._request,
-        "offered-certificate": TrustpointState._offered,
-        "previous-certificate": TrustpointState._previous,
-        "certificate": TrustpointState._certificates,
+        "enrollment-state": _Reading.state,
+        "state-since": _Reading.since,
+        "next-step": _Reading.next_step,
+        "last-error": _Reading.last_error,
+        "last-error-time": _Reading.last_error_time,
+        "used-by": _Reading.used_by,
+        "request": _Reading.request,
+        "offered-certificate": _Reading.offered,
+        "previous-certificate": _Reading.previous,
+        "certificate": _Reading.certificates,
     }
 )

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from agent.clock import yang_date_and_time
 from agent.northbound.contract import Record
 from agent.pki.certificates import CertificateRole, CertificateView
+from agent.pki.enrollment.context import Context
 from agent.pki.enrollment.records import CertificateRequest, Enrollment
-from agent.pki.trustpoint import EnrollmentMethod
-from agent.providers.trustpoints.model import SYSTEM_TRUSTPOINT
+from agent.pki.trustpoint import SYSTEM_TRUSTPOINT, EnrollmentMethod
+from agent.pki.trustpoint_store import Slot
 
 #: Trustpoint -> the services of the device that use it.
 _SERVICES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -72,7 +73,18 @@ def certificate_status(certificate: CertificateView, now: datetime) -> str:
     return "expired" if now > certificate.not_after else "available"
 
 
-def request_facts(enrollment: Enrollment, granted: Collection[CertificateRole], attempts_allowed: int | None) -> Record:
+def request_under_way(context: Context, name: str) -> Record | None:
+    """grouping request-facts of a trustpoint's enrollment, None if none is under way."""
+    enrollment = context.records.find(name)
+    if enrollment is None:
+        return None
+    granted = {stored.role for stored in context.store.stored(name, Slot.GRANTED)}
+    return _request_facts(enrollment, granted, context.attempts_allowed(name))
+
+
+def _request_facts(
+    enrollment: Enrollment, granted: Collection[CertificateRole], attempts_allowed: int | None
+) -> Record:
     """grouping request-facts. `granted`: the roles whose certificates are there already."""
     by_hand = enrollment.method is EnrollmentMethod.TERMINAL
     record: Record = {

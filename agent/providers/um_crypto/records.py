@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from agent.northbound.contract import ConfigView, Record
+from agent.pki.trustpoint import SYSTEM_TRUSTPOINT as SYSTEM_NAME
 
 _TRUSTPOINT: Final = "/Cisco-IOS-XR-um-crypto-cfg:crypto/ca/trustpoint"
 SYSTEM_TRUSTPOINT: Final = f"{_TRUSTPOINT}/system-trustpoint"
@@ -17,8 +18,6 @@ TRUSTPOINTS: Final = f"{_TRUSTPOINT}/trustpoints/trustpoint"
 #: The leaves that hold a password (Proprietary-password).
 PASSWORDS: Final = tuple(f"{path}/sftp-password/password" for path in (SYSTEM_TRUSTPOINT, TRUSTPOINTS))
 
-#: The name of the trustpoint that has a container of its own.
-_SYSTEM_NAME: Final = "system-trustpoint"
 _NAME_LEAF: Final = "trustpoint-name"
 #: What a name can be; it can stand in an instance path as it is.
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:,@#%$+=|;-]{1,128}")
@@ -79,7 +78,7 @@ def um_trustpoint(view: ConfigView, name: str) -> Record | None:
 
 def um_path(name: str) -> str:
     """The instance path of the trustpoint with this name, which is a possible one."""
-    return SYSTEM_TRUSTPOINT if name == _SYSTEM_NAME else f"{TRUSTPOINTS}[{_NAME_LEAF}='{name}']"
+    return SYSTEM_TRUSTPOINT if name == SYSTEM_NAME else f"{TRUSTPOINTS}[{_NAME_LEAF}='{name}']"
 
 
 def um_leaf(leaf: str, record: Record) -> str:
@@ -105,7 +104,7 @@ def normalised(record: Record) -> Record:
         "sftp": {leaf: value for leaf, value in sftp.items() if value is not None} or None,
     }
     return {
-        "name": record.get(_NAME_LEAF, _SYSTEM_NAME),
+        "name": record.get(_NAME_LEAF, SYSTEM_NAME),
         "enrollment": _enrollment(record["enrollment"]),
         "keypair": _keypair(record.get("keypair", {}))
         or _key_reference("rsa", record.get("rsakeypair", _DEFAULT_KEYPAIR)),
