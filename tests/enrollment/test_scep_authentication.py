@@ -8,9 +8,11 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from ncclient.operations import RPCError
 
+from tests.agent_process import AgentProcess
 from tests.enrollment.operator import Operator
 from tests.enrollment.scep import NON_RSA, SKIP_CHALLENGE, WEAK, authenticated, configure, loaded
 from tests.peers.fault_proxy import HttpFault
+from tests.peers.http_server import loopback_tls
 from tests.peers.scep_ca import Ra
 from tests.peers.scep_responder import ScepResponder, fingerprint
 
@@ -260,3 +262,23 @@ def test_a_challenge_of_any_characters_arrives(operator: Operator, scep_responde
     outcome = operator.call("enroll", trustpoint="odd-challenge", challenge_password=challenge)
     assert outcome["enrollment-state"] == "granted"
     assert responder.ca.requests[-1].challenge == challenge
+
+
+def test_https_needs_a_server_that_the_system_trusts(tmp_path, monkeypatch, operator: Operator, scep_responder):
+    serving, _ = loopback_tls(tmp_path)
+    responder = scep_responder(tls=serving)
+    configure(operator, "https", responder.url)
+    error = operator.refused("authenticate", trustpoint="https", fingerprint=fingerprint(responder.ca.root))
+    assert error.app_tag == "ca-unreachable"
+    assert "TLS certificate" in error.message
+    assert operator.state("https") == "not-authenticated"
+    # OpenSSL's own variable for the system's authorities.
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "tls.pem"))
+    agent = AgentProcess(tmp_path / "state").start()
+    try:
+        trusting = Operator(agent)
+        authenticated(trusting, "https", responder)
+        assert trusting.call("enroll", trustpoint="https")["enrollment-state"] == "granted"
+        trusting.close()
+    finally:
+        agent.kill()
