@@ -95,7 +95,7 @@ def _selected(request: DossierRequest) -> list[str]:
 
 
 def _selected_section(selector: str, request: DossierRequest, sources: DossierSources) -> str:
-    section = SECTIONS.get(selector)
+    section = sources.sections.get(selector) or SECTIONS.get(selector)
     if section is None:
         return _section(lambda: _refuse(f"there is no selector {selector}", ResultCode.INVALID_OPTION))
     model = {"model-name": section.model_name, "model-revision": section.model_revision}
@@ -106,14 +106,15 @@ def _evidence(section: Section, selector: str, request: DossierRequest, sources:
     _check_nodes(_NODES_ASKED[selector](request) if selector in _NODES_ASKED else ())
     if section.collect is None:
         _refuse(f"{selector} is not available in this version", ResultCode.NOT_SUPPORTED)
-    return section.collect(sources)
+    return section.collect(sources, request)
 
 
 def _section(collect_members: Callable[[], Members], model: Mapping[str, str] | None = None) -> str:
     """JSON text of a section: what was collected, or why it was not."""
     model = model or {}
     try:
-        text = json.dumps({"result-code": ResultCode.SUCCESS.value, **model, **collect_members()})
+        members = {"result-code": ResultCode.SUCCESS.value, **model, **collect_members()}
+        text = json.dumps(members, default=list)
         if len(text) > MAX_SECTION_CHARACTERS:
             _refuse(f"larger than the limit of {MAX_SECTION_CHARACTERS} characters", ResultCode.LIMIT_EXCEEDED)
     except SourceUnavailableError as error:

@@ -1,16 +1,18 @@
 """Each section of a dossier as JSON: one function a selector, from facts to the names in the document.
 
-A section's function returns its members after `model-revision`, or raises SourceUnavailableError. The names of the
-reboot history are Cisco's (and in the order of the guide's sample); all others are ours, described in docs/dossier.md.
+A section's function returns its members after `model-revision`, or raises SourceUnavailableError; what is large is an
+iterator in place of a list. The names of the reboot history are Cisco's (and in the order of the guide's sample); all
+others are ours, described in docs/dossier.md. Evidence that is gathered over time has its section where it is gathered:
+`DossierSources.sections`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.clock import Clock, yang_date_and_time
 from agent.host.contract import Host
@@ -21,6 +23,10 @@ from agent.integrity.sources.dpkg import dpkg_packages
 from agent.integrity.sources.inventory import system_inventory
 from agent.integrity.sources.reboots import reboot_history
 from agent.integrity.sources.rpm import rpm_packages
+
+if TYPE_CHECKING:
+    # It imports this module.
+    from agent.integrity.dossier import DossierRequest
 
 Members = dict[str, Any]
 
@@ -55,12 +61,14 @@ class DossierSources:
         clock: for the times of collection.
         product: the agent's name and version.
         commits: gives the commits, newest first; asked only if they were selected.
+        sections: by selector, those that others than the host itself fill; they come before SECTIONS.
     """
 
     host: Host
     clock: Clock
     product: Product
     commits: Callable[[], Iterable[CommitSummary]]
+    sections: Mapping[str, Section] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ class Section:
 
     model_name: str
     model_revision: str
-    collect: Callable[[DossierSources], Members] | None
+    collect: Callable[[DossierSources, DossierRequest], Members] | None
 
 
 def asctime(moment: datetime) -> str:
@@ -86,7 +94,7 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def _reboot_history(sources: DossierSources) -> Members:
+def _reboot_history(sources: DossierSources, request: DossierRequest) -> Members:
     reboots = [
         {
             "reason": reboot.cause.reason,
@@ -99,7 +107,7 @@ def _reboot_history(sources: DossierSources) -> Members:
     return _of_node({"reboot-history": reboots})
 
 
-def _packages(sources: DossierSources) -> Members:
+def _packages(sources: DossierSources, request: DossierRequest) -> Members:
     databases: list[Members] = []
     absences: list[SourceUnavailableError] = []
     for kind, read in _PACKAGE_READERS.items():
@@ -147,7 +155,7 @@ def _rpm(host: Host) -> list[Members]:
 _PACKAGE_READERS: dict[str, Callable[[Host], list[Members]]] = {"dpkg": _dpkg, "rpm": _rpm}
 
 
-def _rollback_history(sources: DossierSources) -> Members:
+def _rollback_history(sources: DossierSources, request: DossierRequest) -> Members:
     commits = [
         {
             "no": number,
@@ -162,7 +170,7 @@ def _rollback_history(sources: DossierSources) -> Members:
     return {"rollback-history": commits}
 
 
-def _system_inventory(sources: DossierSources) -> Members:
+def _system_inventory(sources: DossierSources, request: DossierRequest) -> Members:
     inventory = system_inventory(sources.host)
     chassis, processor = inventory.chassis, inventory.processor
     return _of_node(
@@ -210,7 +218,7 @@ def _system_inventory(sources: DossierSources) -> Members:
     )
 
 
-def _system_integrity_snapshot(sources: DossierSources) -> Members:
+def _system_integrity_snapshot(sources: DossierSources, request: DossierRequest) -> Members:
     facts = boot_integrity(sources.host)
     return _of_node(
         {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from agent.clock import Clock
 from agent.events import EventBus
 from agent.host.contract import Host
+from agent.integrity.sections import Section
 from agent.northbound.contract import ConfigView
 from agent.pki.enrollment.enroller import Enroller
 from agent.pki.key_store import KeyStore
@@ -62,6 +63,7 @@ class Services:
         enroller: everything that trustpoints can be told to do.
         fingerprints: of the installed packages.
         dossiers: how many were collected.
+        dossier_sections: by selector, what providers add to dossiers.
     """
 
     clock: Clock
@@ -82,3 +84,4 @@ class Services:
     hash_password: Callable[[str], str]
     ssh_limit_listeners: list[Callable[[SshServerLimits], None]] = field(default_factory=list)
     dossiers: DossierStatistics = field(default_factory=DossierStatistics)
+    dossier_sections: dict[str, Section] = field(default_factory=dict)

@@ -36,6 +36,7 @@ class IntegrityOperations:
             clock=services.clock,
             product=PRODUCT,
             commits=lambda: _commits(services.commit_log),
+            sections=services.dossier_sections,
         )
 
     def collect(self, request: DossierRequest, caller: Caller) -> str:
