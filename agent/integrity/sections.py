@@ -14,15 +14,13 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from agent.clock import Clock, yang_date_and_time
+from agent.clock import Clock
 from agent.host.contract import Host
-from agent.integrity.errors import ResultCode, SourceUnavailableError
+from agent.integrity.packages import section
 from agent.integrity.sources.boot_integrity import boot_integrity
 from agent.integrity.sources.description import NODE_NAME, Product
-from agent.integrity.sources.dpkg import dpkg_packages
 from agent.integrity.sources.inventory import system_inventory
 from agent.integrity.sources.reboots import reboot_history
-from agent.integrity.sources.rpm import rpm_packages
 
 if TYPE_CHECKING:
     # It imports this module.
@@ -108,51 +106,7 @@ def _reboot_history(sources: DossierSources, request: DossierRequest) -> Members
 
 
 def _packages(sources: DossierSources, request: DossierRequest) -> Members:
-    databases: list[Members] = []
-    absences: list[SourceUnavailableError] = []
-    for kind, read in _PACKAGE_READERS.items():
-        try:
-            packages = read(sources.host)
-        except SourceUnavailableError as error:
-            if error.code is ResultCode.NOT_PRESENT:
-                absences.append(error)
-            else:
-                databases.append({"type": kind, "result-code": error.code.value, "reason": error.reason})
-        else:
-            databases.append({"type": kind, "result-code": ResultCode.SUCCESS.value, "package": packages})
-    if not databases:
-        raise SourceUnavailableError("; ".join(absence.reason for absence in absences))
-    # One database that can't be read must not look like success, unless another one could be.
-    failed = [database for database in databases if "package" not in database]
-    if len(failed) == len(databases):
-        raise SourceUnavailableError(failed[0]["reason"], ResultCode(failed[0]["result-code"]))
-    return _of_node({"fingerprint-status": "not-present", "package-database": databases})
-
-
-def _dpkg(host: Host) -> list[Members]:
-    return [
-        {"name": package.name, "version": package.version, "architecture": package.architecture, "state": package.state}
-        for package in dpkg_packages(host)
-    ]
-
-
-def _rpm(host: Host) -> list[Members]:
-    return [
-        _known(
-            {
-                "name": package.name,
-                "epoch": package.epoch,
-                "version": package.version,
-                "release": package.release,
-                "architecture": package.architecture or None,
-                "install-time": _moment(package.install_time),
-            }
-        )
-        for package in rpm_packages(host)
-    ]
-
-
-_PACKAGE_READERS: dict[str, Callable[[Host], list[Members]]] = {"dpkg": _dpkg, "rpm": _rpm}
+    return section.listed(sources.host)
 
 
 def _rollback_history(sources: DossierSources, request: DossierRequest) -> Members:
@@ -244,16 +198,12 @@ def _known(members: Members) -> Members:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _moment(seconds: int | None) -> str | None:
-    return None if seconds is None else yang_date_and_time(datetime.fromtimestamp(seconds, UTC))
-
-
 OUR_MODEL = "trustconf-integrity"
 OUR_REVISION = "2026-01-31"
 
 #: selector -> section. The order is that of the guide's command.
 SECTIONS: dict[str, Section] = {
-    "packages": Section(OUR_MODEL, OUR_REVISION, _packages),
+    "packages": Section(section.MODEL, section.REVISION, _packages),
     "reboot-history": Section("Cisco-IOS-XR-linux-os-reboot-history-oper", "2019-04-05", _reboot_history),
     "rollback-history": Section(OUR_MODEL, OUR_REVISION, _rollback_history),
     "system-integrity-snapshot": Section(OUR_MODEL, OUR_REVISION, _system_integrity_snapshot),

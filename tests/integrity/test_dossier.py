@@ -80,16 +80,28 @@ def test_reboot_history_is_the_guides_to_the_byte(host):
     ) in text
 
 
-def test_packages(host):
-    (node,) = collected(host, "packages")["packages"]["node"]
+def test_packages_that_nobody_has_computed_values_for(host):
+    section = collected(host, "packages")["packages"]
+    assert section["model-name"] == "Cisco-IOS-XR-spirit-install-instmgr-oper"
+    (node,) = section["node"]
     assert node == {
         "node-name": "0/RP0/CPU0",
-        "fingerprint-status": "not-present",
+        "fingerprint-status": "to-be-regenerated-at-apply",
+        "fingerprint-algorithm": "fp1",
         "package-database": [
             {
                 "type": "dpkg",
                 "result-code": "Success",
-                "package": [{"name": "bash", "version": "5.2-1", "architecture": "amd64", "state": "installed"}],
+                "package": [
+                    {
+                        "name": "bash",
+                        "version": "5.2",
+                        "release": "1",
+                        "architecture": "amd64",
+                        "rpm-fingerprint-install-time": "0",
+                        "rpm-fingerprint-run-time": "0",
+                    }
+                ],
             }
         ],
     }
@@ -191,7 +203,7 @@ def test_the_nonce_is_left_to_the_envelope(host):
 
 
 def test_a_section_that_is_too_large(host, monkeypatch):
-    monkeypatch.setattr(dossier, "MAX_SECTION_CHARACTERS", 400)
+    monkeypatch.setattr(dossier, "MAX_SECTION_CHARACTERS", 700)
     found = collected(host, "rollback-history", "packages", commits=COMMITS * 9)
     assert found["rollback-history"]["result-code"] == "Limit exceeded"
     assert found["packages"]["result-code"] == "Success"

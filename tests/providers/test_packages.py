@@ -1,6 +1,7 @@
 """When fingerprints are made, and what is told of them, on a machine of two hand-made Debian packages."""
 
 import hashlib
+import json
 import queue
 from datetime import timedelta
 
@@ -55,6 +56,13 @@ class Machine:
 
     def package(self, name):
         return next(each for each in self.fingerprints["package"] if each["name"] == name)
+
+
+def section_of(bench):
+    """The section of a dossier."""
+    return json.loads(bench.call("/trustconf-integrity:collect-dossier", {"selector": ["packages"]})["dossier"])[
+        "packages"
+    ]
 
 
 @pytest.fixture
@@ -164,8 +172,10 @@ def test_a_host_without_packages_says_so(bench):
     if thread is not None:
         thread.join(60)
     found = bench.state()["trustconf-integrity:integrity"]["packages"]["fingerprints"]
-    assert found["problem"] == ["there is no package database"]
+    [problem] = found["problem"]
+    assert problem.startswith("there is no package database: /var/lib/dpkg/status: does not exist; ")
     assert "package" not in found
+    assert section_of(bench)["result-code"] == "Not present"
 
 
 def test_names_that_xml_can_t_say_are_escaped(machine):
@@ -196,3 +206,56 @@ def test_files_that_are_no_keys_are_told(machine, tmp_path):
     machine.wait(minutes=5)
     problems = machine.fingerprints["problem"]
     assert [problem.split()[0] for problem in problems] == ["a.asc", "a.pem", "a.txt"]
+
+
+def test_the_section_of_a_dossier(machine):
+    """First without values, then with them and with what has drifted."""
+    (node,) = section_of(machine.bench)["node"]
+    assert node["fingerprint-status"] == "to-be-regenerated-at-apply"
+    assert "fingerprint-timestamp" not in node
+    [database] = node["package-database"]
+    assert {package["rpm-fingerprint-run-time"] for package in database["package"]} == {"0"}
+
+    (machine.root / "usr/second").write_text("backdoor\n")
+    generated = machine.wait(minutes=5).content
+    section = section_of(machine.bench)
+    (node,) = section["node"]
+    [database] = node.pop("package-database")
+    assert (section["result-code"], section["model-revision"]) == ("Success", "2020-10-06")
+    assert node == {
+        "node-name": "0/RP0/CPU0",
+        "fingerprint-status": "generation-up-to-date",
+        "fingerprint-timestamp": generated["timestamp"],
+        "fingerprint-algorithm": "fp1",
+        "packages-fingerprint": generated["packages-fingerprint"],
+    }
+    assert (database["type"], database["result-code"]) == ("dpkg", "Success")
+    first, second = database["package"]
+    state = machine.package("second")
+    assert second == {
+        "name": "second",
+        "version": "1.0",
+        "release": "1",
+        "architecture": "all",
+        "fingerprint-basis": state["fingerprint-basis"],
+        "rpm-fingerprint-install-time": state["install-time"],
+        "rpm-fingerprint-run-time": state["run-time"],
+        "drift": state["drift"],
+    }
+    assert "drift" not in first
+
+
+def test_one_of_two_databases_in_the_section(machine):
+    (machine.root / "var/lib/rpm").mkdir()
+    (machine.root / "var/lib/rpm/rpmdb.sqlite").write_text("nonsense")
+    for wait in ({"minutes": 5}, {"minutes": 60}):
+        (node,) = section_of(machine.bench)["node"]
+        assert [(each["type"], each["result-code"]) for each in node["package-database"]] == [
+            ("dpkg", "Success"),
+            ("rpm", "Failed"),
+        ]
+        assert "damaged" in node["package-database"][1]["reason"]
+        machine.wait(**wait)
+    (machine.root / "var/lib/dpkg/status").unlink()
+    machine.wait(seconds=30)
+    assert section_of(machine.bench)["result-code"] == "Failed"

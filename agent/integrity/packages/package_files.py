@@ -81,7 +81,7 @@ def _rpm(file: IO[bytes]) -> PackageFile:
     found = read_package(header, signature, Keyring())
     if found.status is HeaderStatus.BAD_DIGEST:
         raise PackageFileError("its header is not the one that its digest is of")
-    return PackageFile(rpm_id(found), Basis.RPM_HEADER, install_time(found.claims), found.key_id)
+    return PackageFile(rpm_id(found.package), Basis.RPM_HEADER, install_time(found.claims), found.key_id)
 
 
 def _header(content: bytes, position: int) -> tuple[RpmHeader, int]:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 from agent.host.contract import Host
 from agent.integrity.errors import ResultCode, SourceUnavailableError
-from agent.integrity.packages.dpkg_files import Basis, DpkgFiles, read_dpkg
+from agent.integrity.packages.dpkg_files import Basis, read_dpkg
 from agent.integrity.packages.fingerprint import NONE, Absence, FileClaim, FileClass, fingerprint, install_time, line
 from agent.integrity.packages.measuring import DigestCache, Drift, Measurer, drift
 from agent.integrity.packages.openpgp import Keyring
-from agent.integrity.packages.rpm_files import HeaderStatus, RpmFiles, read_installed
+from agent.integrity.packages.rpm_files import HeaderStatus, read_installed
+from agent.integrity.sources.dpkg import DpkgPackage
 from agent.integrity.sources.rpm import rpm_headers
+from agent.integrity.sources.rpm_header import RpmPackage
 
 RPM, DPKG = "rpm", "dpkg"
 #: The pseudo package in which rpm keeps a public key. It has no files.
-_KEY_PACKAGE = "gpg-pubkey"
+KEY_PACKAGE = "gpg-pubkey"
 
 
 class StoppedError(Exception):
@@ -72,11 +74,26 @@ class PackageReport:
 
 
 @dataclass(frozen=True, slots=True)
+class PackageDatabase:
+    """A package database of this host, and whether it could be read: `reason` is "" if so."""
+
+    manager: str
+    code: ResultCode = ResultCode.SUCCESS
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PackageSet:
-    """All of them, by manager and name, and the reasons why there may be more."""
+    """All of them, by manager and name, and the databases that they are from; of one that can't be read there are
+    none."""
 
     packages: tuple[PackageReport, ...]
-    problems: tuple[str, ...]
+    databases: tuple[PackageDatabase, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why there may be more packages."""
+        return tuple(database.reason for database in self.databases if database.reason)
 
     @property
     def fingerprint(self) -> str:
@@ -98,19 +115,21 @@ def collect(
     """The packages of this host. Raises StoppedError, and SourceUnavailableError if it has no package database."""
     measurer = Measurer(host, digests)
     packages: list[PackageReport] = []
-    problems: list[str] = []
-    present = False
-    for read in (_rpm, _dpkg):
+    databases: list[PackageDatabase] = []
+    absences: list[str] = []
+    for manager, read in ((DPKG, _dpkg), (RPM, _rpm)):
         try:
             packages.extend(_report(subject, measurer, is_stopped) for subject in read(host, keyring))
-            present = True
+            databases.append(PackageDatabase(manager))
         except SourceUnavailableError as error:
-            if error.code is not ResultCode.NOT_PRESENT:
-                problems.append(error.reason)
-    if not present and not problems:
-        raise SourceUnavailableError("there is no package database")
+            if error.code is ResultCode.NOT_PRESENT:
+                absences.append(error.reason)
+            else:
+                databases.append(PackageDatabase(manager, error.code, error.reason))
+    if not databases:
+        raise SourceUnavailableError(f"there is no package database: {'; '.join(absences)}")
     packages.sort(key=lambda report: (report.id.manager, report.id.text))
-    return PackageSet(tuple(packages), tuple(problems))
+    return PackageSet(tuple(packages), tuple(databases))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +144,22 @@ class _Subject:
 def _rpm(host: Host, keyring: Keyring) -> Iterator[_Subject]:
     for blob in rpm_headers(host):
         found = read_installed(blob, keyring)
-        if found.package.name != _KEY_PACKAGE or found.claims:
-            yield _Subject(rpm_id(found), found.status, found.key_id, Basis.RPM_HEADER, found.claims)
+        if found.package.name != KEY_PACKAGE or found.claims:
+            yield _Subject(rpm_id(found.package), found.status, found.key_id, Basis.RPM_HEADER, found.claims)
 
 
 def _dpkg(host: Host, keyring: Keyring) -> Iterator[_Subject]:
     for found in read_dpkg(host):
-        yield _Subject(dpkg_id(found), None, "", found.basis, found.claims)
+        yield _Subject(dpkg_id(found.package), None, "", found.basis, found.claims)
 
 
-def rpm_id(found: RpmFiles) -> PackageId:
-    package = found.package
+def rpm_id(package: RpmPackage) -> PackageId:
     epoch = "" if package.epoch is None else str(package.epoch)
     return PackageId(RPM, package.name, epoch, package.version, package.release, package.architecture)
 
 
-def dpkg_id(found: DpkgFiles) -> PackageId:
-    return debian_id(found.package.name, found.package.version, found.package.architecture)
+def dpkg_id(package: DpkgPackage) -> PackageId:
+    return debian_id(package.name, package.version, package.architecture)
 
 
 def debian_id(name: str, version: str, architecture: str) -> PackageId:

@@ -12,12 +12,12 @@ from agent import __version__
 from agent.host.contract import Host
 from agent.host.errors import HostError
 from agent.integrity.packages.package_set import PackageReport
+from agent.integrity.packages.text import shown
 from agent.integrity.sections import asctime
 from agent.integrity.sources.description import NODE_NAME
 from agent.integrity.sources.identity import product_id
 from agent.northbound.contract import Record, StateQuery
 from agent.northbound.registry import Registry
-from agent.providers.packages.vocabulary import shown
 from agent.providers.packages.watch import FingerprintWatch
 
 MODULES: Final = ("Cisco-IOS-XR-spirit-install-instmgr-oper", "Cisco-IOS-XR-install-oper")

@@ -7,8 +7,9 @@ from typing import Final
 from agent.clock import yang_date_and_time
 from agent.integrity.packages.fingerprint import ALGORITHM
 from agent.integrity.packages.package_set import PackageReport
+from agent.integrity.packages.text import shown
 from agent.northbound.contract import Record, StateQuery
-from agent.providers.packages.vocabulary import id_record, shown
+from agent.providers.packages.vocabulary import id_record
 from agent.providers.packages.watch import FingerprintWatch
 
 FINGERPRINTS: Final = "/trustconf-integrity:integrity/packages/fingerprints"

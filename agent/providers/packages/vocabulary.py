@@ -1,19 +1,10 @@
-"""Packages in the words of trustconf-integrity. Names and paths may hold any bytes; what XML can't say is escaped."""
+"""Packages in the words of trustconf-integrity."""
 
 from __future__ import annotations
 
 from agent.integrity.packages.package_set import PackageId
+from agent.integrity.packages.text import shown
 from agent.northbound.contract import Record
-
-
-def shown(text: str) -> str:
-    """`text` with backslashes, control characters and bytes that are no UTF-8 as \\xNN."""
-    readable = text.replace("\\", r"\x5c").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(each if each.isprintable() else _escaped(each) for each in readable)
-
-
-def _escaped(character: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in character.encode())
 
 
 def id_record(package: PackageId) -> Record:

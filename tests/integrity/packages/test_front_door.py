@@ -1,6 +1,7 @@
 """A device with rpm packages, asked over SSH as the guide does it."""
 
 import itertools
+import json
 import re
 import subprocess
 
@@ -135,6 +136,12 @@ def test_a_file_that_somebody_changes(device, installed, signed_package, key, tm
     # Writing to a file takes its setuid bit away.
     assert set(package.xpath("o:drift/o:change/text()", namespaces=names)) >= {"contents"}
     assert b"backdoor" not in etree.tostring(reply)
+    # The dossier over SSH has the same values.
+    shown = device.agent.exec("show platform security integrity dossier include packages").stdout
+    (node,) = json.loads(shown[shown.index("{") :])["packages"]["node"]
+    ((told,),) = (database["package"] for database in node["package-database"])
+    assert told["rpm-fingerprint-run-time"] == package.xpath("string(o:run-time)", namespaces=names)
+    assert [each["path"] for each in told["drift"]] == ["/usr/bin/tool"]
 
 
 def test_known_good_values_of_nobody_who_is_trusted(device, signed_package, key, tmp_path):
