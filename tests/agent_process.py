@@ -7,7 +7,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from datetime import datetime, timedelta
@@ -15,6 +14,8 @@ from pathlib import Path
 
 from ncclient import manager
 from ncclient.transport import session as ncclient_session
+
+from tests import agent_forks
 
 #: ncclient looks so often (in seconds) for a request to send; its own 0.1 would be most of the time of these tests.
 ncclient_session.TICK = 0.005
@@ -41,20 +42,16 @@ class AgentProcess:
         self._clock = Path(tempfile.mkdtemp(prefix="clock")) / "socket" if on_a_clock else None
         self._start_at = start_at
         self._root = on_a_root
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: agent_forks.ForkedProcess | None = None
         self.output = ""
 
     def start(self) -> AgentProcess:
         (self.state / "port").unlink(missing_ok=True)
-        self.process = subprocess.Popen(
-            self._command(),
-            stdout=subprocess.PIPE,
-            stderr=(self.state.parent / f"{self.state.name}.log").open("a"),
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
+        module, *arguments = self._command()
+        with (self.state.parent / f"{self.state.name}.log").open("a") as log:
+            self.process = agent_forks.start(module, arguments, log)
         self.output = ""
         deadline = time.monotonic() + START_LIMIT
-        assert self.process.stdout is not None
         while "ready" not in self.output.splitlines():
             if self.process.poll() is not None:
                 raise AssertionError(f"the agent ended with {self.process.returncode}:\n{self.output}\n{self.log}")
@@ -66,15 +63,13 @@ class AgentProcess:
         return self
 
     def _command(self) -> list[str]:
+        """The module that serves, and its arguments."""
         if self._clock is not None:
             start = () if self._start_at is None else (self._start_at.isoformat(),)
-            return [sys.executable, "-m", "tests.agent_on_a_clock", str(self.state), str(self._clock), *start]
+            return ["tests.agent_on_a_clock", str(self.state), str(self._clock), *start]
         if self._root is not None:
-            return [sys.executable, "-m", "tests.agent_on_a_root", str(self.state), str(self._root)]
-        return [
-            sys.executable, "-m", "agent.cli", "serve",
-            "--state-dir", str(self.state), "--listen", "127.0.0.1:0", *self.options,
-        ]  # fmt: skip
+            return ["tests.agent_on_a_root", str(self.state), str(self._root)]
+        return ["agent.cli", "serve", "--state-dir", str(self.state), "--listen", "127.0.0.1:0", *self.options]
 
     def advance(self, **time: float) -> None:
         """Move the agent's time on by `minutes=1` and the like, as timedelta has them."""
@@ -112,7 +107,7 @@ class AgentProcess:
         self._close()
 
     def _close(self) -> None:
-        if self.process is not None and self.process.stdout is not None:
+        if self.process is not None:
             self.process.stdout.close()
 
     def restart(self) -> AgentProcess:
