@@ -7,13 +7,14 @@ wrong command line (or a trust anchor that is none), 10 to 19 a bad verdict of `
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from agent import __version__
 
@@ -27,8 +28,6 @@ EXIT_REFUSED = 1
 #: As a shell reports a command that SIGINT ended.
 EXIT_INTERRUPTED = 130
 
-#: Bytes of an envelope that are read at most.
-MAX_ENVELOPE = 512 * 1024 * 1024
 #: Bytes of a key or certificate file that are read at most.
 MAX_SMALL_FILE = 1024 * 1024
 #: Bytes of a line with a password that are read at most.
@@ -310,16 +309,21 @@ def _quoted(word: str) -> str:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from agent.clock import SystemClock
+    from agent.integrity.content import SpoolFullError
     from agent.integrity.verification import verify_report
 
-    envelope = _read_text(arguments.envelope, MAX_ENVELOPE)
-    report = verify_report(
-        envelope,
-        trust_anchor_pem=_read_text(arguments.trust_anchor, MAX_SMALL_FILE),
-        nonce=arguments.nonce,
-        at=SystemClock().now(),
-        as_json=arguments.json,
-    )
+    anchor = _read_text(arguments.trust_anchor, MAX_SMALL_FILE)
+    with _opened(arguments.envelope) as envelope:
+        try:
+            report = verify_report(
+                envelope,
+                trust_anchor_pem=anchor,
+                nonce=arguments.nonce,
+                at=SystemClock().now(),
+                as_json=arguments.json,
+            )
+        except SpoolFullError as error:
+            raise CommandError(f"can't unpack {arguments.envelope}: {error.reason}") from error
     print(report.text)
     return report.exit_status
 
@@ -347,16 +351,23 @@ def _kgv_build(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _read_text(path: Path, limit: int) -> str:
-    """A text file of at most `limit` bytes; "-" is standard input."""
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A file; "-" is standard input. What can't be read in the block is a CommandError as well."""
     try:
         if str(path) == "-":
-            content = sys.stdin.buffer.read(limit + 1)
+            yield sys.stdin.buffer
         else:
             with path.open("rb") as file:
-                content = file.read(limit + 1)
+                yield file
     except OSError as error:
         raise CommandError(f"can't read {path}: {error.strerror}") from error
+
+
+def _read_text(path: Path, limit: int) -> str:
+    """A text file of at most `limit` bytes."""
+    with _opened(path) as file:
+        content = file.read(limit + 1)
     if len(content) > limit:
         raise CommandError(f"can't read {path}: it is larger than {limit} bytes")
     return _decoded(content, str(path))

@@ -416,9 +416,11 @@ def test_verify_of_nothing_that_makes_sense(tmp_path):
     (tmp_path / "envelope.json").write_bytes(b"\xff")
     (tmp_path / "root.pem").write_text("none")
     common = ["--trust-anchor", tmp_path / "root.pem", "--nonce", "1"]
-    assert refused("verify", tmp_path / "envelope.json", *common).endswith("is not text in UTF-8")
     assert refused("verify", tmp_path / "none.json", *common).endswith("No such file or directory")
-    assert refused("verify", "-", *common, stdin=b"\xff").endswith("- is not text in UTF-8")
-    done = trustconf("verify", "-", *common, stdin=b"{}")
-    assert done.returncode == 2
-    assert "trust anchor" in done.stdout
+    assert refused("verify", tmp_path, *common).endswith("Is a directory")
+    for envelope, stdin in ((tmp_path / "envelope.json", None), ("-", b"{}")):
+        done = trustconf("verify", envelope, *common, stdin=stdin)
+        assert done.returncode == 2
+        assert "trust anchor" in done.stdout
+    (tmp_path / "root.pem").write_bytes(b"\xff")
+    assert refused("verify", "-", *common, stdin=b"{}").endswith("is not text in UTF-8")

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from agent.integrity import dossier, envelope, envelope_text, nonce, sections, verdict
+from agent.integrity import dossier, envelope, envelope_text, nonce, sections, signed_text, verdict
 from agent.integrity.sources import dpkg, inventory, reboots, rpm
 from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
 from agent.netconf.filters import compile_filter
@@ -402,11 +402,12 @@ PHRASES = {
     ),
     "envelope.md": (
         f"A nonce is 1 to {nonce.MAX_NONCE_LENGTH} printable ASCII characters",
-        f"up to {envelope_text.MAX_PREAMBLE_CHARACTERS} characters in lines before the first",
-        f"{envelope.MAX_PAYLOAD_BYTES // MIB} MiB of payload when signing",
-        f"{envelope_text.MAX_ENVELOPE_CHARACTERS // MIB} Mi characters of envelope",
-        f"{envelope_text.MAX_CERTIFICATES} certificates of {envelope_text.MAX_CERTIFICATE_BYTES // 1024} KiB",
-        f"{envelope_text.MAX_SIGNATURE_BYTES // 1024} KiB of signature",
+        f"up to {signed_text.MAX_PREAMBLE_BYTES} characters in lines before the first",
+        f"{envelope.MAX_PAYLOAD_BYTES // MIB} MiB of payload, compressed and unpacked",
+        f"{signed_text.MAX_TEXT_BYTES // MIB // 1024} GiB of envelope",
+        f"{signed_text.MAX_CERTIFICATES} certificates of {signed_text.MAX_CERTIFICATE_BYTES // 1024} KiB",
+        f"{envelope_text.MAX_QUOTE_BYTES // 1024} KiB of `tpm-quote`",
+        f"{signed_text.MAX_SIGNATURE_BYTES // 1024} KiB of signature",
     ),
     "dossier.md": (
         f"{dossier.MAX_SELECTORS} selectors",

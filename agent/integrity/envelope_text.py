@@ -3,151 +3,164 @@
 Writing and strict reading only; nothing in here signs or judges. There is exactly one text for an envelope: reading
 accepts what writing would have written and refuses everything else (other whitespace, escapes, orders of members,
 base64 with stray bits), so that no two different texts are the same envelope.
+
+A new member goes into the head, which the signature covers as it stands: a field of Head, a line in Head.text, and its
+reading in _head.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from agent.integrity.compression import COMPRESSIONS
+from agent.integrity.content import Content
 from agent.integrity.nonce import check_nonce
+from agent.integrity.signatures import DIGESTS
+from agent.integrity.signed_text import (
+    MAX_SIGNATURE_BYTES,
+    EnvelopeFormatError,
+    SignedTextReader,
+    base64_text,
+    bytes_member,
+    certificates_member,
+    encoded,
+    members_of,
+    text_member,
+)
 
-ENVELOPE_VERSION = 1
+ENVELOPE_VERSION = 2
 #: Version of the layout of the signed bytes.
-SIGNATURE_VERSION = 1
+SIGNATURE_VERSION = 2
 
-MAX_ENVELOPE_CHARACTERS = 256 * 1024 * 1024
-MAX_PREAMBLE_CHARACTERS = 4096
-MAX_CERTIFICATES = 10
-MAX_CERTIFICATE_BYTES = 64 * 1024
-MAX_SIGNATURE_BYTES = 16 * 1024
+MAX_QUOTE_BYTES = 64 * 1024
 
+#: The first member: what tells this form from others.
+FIRST_MEMBER = b'"envelope-version"'
+_QUOTE = "tpm-quote"
 _CERTIFICATES = "signing-certificate"
 
 
-class EnvelopeFormatError(ValueError):
-    """The text is not an envelope. The message says in what, without quoting it."""
-
-
 @dataclass(frozen=True, slots=True)
-class Envelope:
-    """A signed envelope, taken apart.
+class Head:
+    """What stands in an envelope before its payload.
 
     Attributes:
         nonce: the verifier's nonce, or None.
         digest_algorithm, signature_algorithm: names of signatures.ALGORITHMS; not checked here.
-        payload: what was signed, together with nonce and version.
-        signature: as the algorithm makes it.
-        certificates: DER, the signer's first; empty if they were not asked for.
+        compression: a name of COMPRESSIONS: how the payload is to be unpacked after it is verified.
+        tpm_quote: what a TPM says of this payload, or None; opaque here.
     """
 
     nonce: str | None
     digest_algorithm: str
     signature_algorithm: str
-    payload: bytes
+    compression: str
+    tpm_quote: bytes | None = None
+
+    def text(self) -> bytes:
+        """Its lines, the last one with a comma and a line feed as well."""
+        members: list[tuple[str, object]] = [
+            ("envelope-version", ENVELOPE_VERSION),
+            ("nonce", self.nonce or ""),
+            ("signature-version", SIGNATURE_VERSION),
+            ("digest-algorithm", self.digest_algorithm),
+            ("signature-algorithm", self.signature_algorithm),
+            ("payload-compression", self.compression),
+        ]
+        if self.tpm_quote is not None:
+            members.append((_QUOTE, base64_text(self.tpm_quote)))
+        return "".join(f"{json.dumps(name)}: {json.dumps(value)},\n" for name, value in members).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A signed envelope, taken apart, but for its payload.
+
+    Attributes:
+        payload_digest: of the payload by `head.digest_algorithm`; None if that is not known here.
+        signature: as the algorithm makes it.
+        certificates: DER, the signer's first; empty if they were not asked for.
+    """
+
+    head: Head
+    payload_digest: bytes | None
     signature: bytes
     certificates: tuple[bytes, ...]
 
-    @property
-    def signed_bytes(self) -> bytes:
-        return signed_bytes(self.nonce, self.payload)
+
+def digest_of(content: Content, digest_algorithm: str) -> bytes:
+    """The digest of a payload. KeyError for an algorithm that is not in DIGESTS."""
+    digest = DIGESTS[digest_algorithm]()
+    for chunk in content.chunks():
+        digest.update(chunk)
+    return digest.digest()
 
 
-def signed_bytes(nonce: str | None, payload: bytes) -> bytes:
-    """What the signature is made over: nonce || uint32 big-endian signature-version || payload."""
-    return (nonce or "").encode("ascii") + SIGNATURE_VERSION.to_bytes(4, "big") + payload
+def signed_bytes(head: Head, payload_digest: bytes) -> bytes:
+    """What the signature is made over:
+    nonce || uint32 big-endian signature-version || digest(payload) || digest(head)."""
+    nonce = (head.nonce or "").encode("ascii")
+    head_digest = DIGESTS[head.digest_algorithm](head.text()).digest()
+    return nonce + SIGNATURE_VERSION.to_bytes(4, "big") + payload_digest + head_digest
 
 
-def write(envelope: Envelope) -> str:
-    """The one text of this envelope, with a line feed at its end."""
-    members: list[tuple[str, object]] = [
-        ("envelope-version", ENVELOPE_VERSION),
-        ("nonce", envelope.nonce or ""),
-        ("signature-version", SIGNATURE_VERSION),
-        ("digest-algorithm", envelope.digest_algorithm),
-        ("signature-algorithm", envelope.signature_algorithm),
-        ("payload", _base64(envelope.payload)),
-        ("signature", _base64(envelope.signature)),
-    ]
-    lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in members]
-    if envelope.certificates:
-        certificates = ",\n".join(f'"{_base64(certificate)}"' for certificate in envelope.certificates)
-        lines.append(f'"{_CERTIFICATES}": [\n{certificates}\n]')
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+def write(head: Head, payload: Content, signature: bytes, certificates: tuple[bytes, ...]) -> Iterator[bytes]:
+    """The one text of this envelope in pieces, with a line feed at its end."""
+    yield b"{\n" + head.text() + b'"payload": "'
+    yield from encoded(payload)
+    yield b'",\n' + _tail(signature, certificates)
 
 
-def read(text: str) -> Envelope:
-    """The envelope that `text` is; raises EnvelopeFormatError.
+def _tail(signature: bytes, certificates: tuple[bytes, ...]) -> bytes:
+    lines = [f'"signature": "{base64_text(signature)}"']
+    if certificates:
+        listed = ",\n".join(f'"{base64_text(certificate)}"' for certificate in certificates)
+        lines.append(f'"{_CERTIFICATES}": [\n{listed}\n]')
+    return (",\n".join(lines) + "\n}\n").encode()
 
-    Lines before the opening brace (a command's timestamp), CR LF line ends and a missing last line feed are tolerated:
-    they are what terminals and collectors add to a text.
-    """
-    if len(text) > MAX_ENVELOPE_CHARACTERS:
-        raise EnvelopeFormatError(f"the envelope is larger than {MAX_ENVELOPE_CHARACTERS} characters")
-    text = _without_decoration(text)
-    try:
-        members = json.loads(text)
-    except (ValueError, RecursionError):
-        raise EnvelopeFormatError("the envelope is not JSON") from None
-    envelope = _from_members(members)
-    if write(envelope) != text:
+
+def read(reader: SignedTextReader, payload: Any) -> Envelope:
+    """The envelope that `reader` is at; its payload is written to `payload`, a Spool. Raises EnvelopeFormatError."""
+    lines = reader.lines_before("payload")
+    head = _head(members_of(lines))
+    if head.text() != b"".join(lines):
         raise EnvelopeFormatError("the envelope is not written as an agent writes it")
-    return envelope
+    digest = DIGESTS[head.digest_algorithm]() if head.digest_algorithm in DIGESTS else None
+
+    def take(piece: bytes) -> None:
+        payload.write(piece)
+        if digest is not None:
+            digest.update(piece)
+
+    reader.payload(take)
+    rest = reader.rest()
+    members = members_of([rest.removesuffix(b"}\n")])
+    signature = bytes_member(text_member(members, "signature"), "signature", MAX_SIGNATURE_BYTES)
+    certificates = certificates_member(members, _CERTIFICATES)
+    if _tail(signature, certificates) != rest:
+        raise EnvelopeFormatError("the envelope is not written as an agent writes it")
+    return Envelope(head, None if digest is None else digest.digest(), signature, certificates)
 
 
-def _without_decoration(text: str) -> str:
-    if "\r\n" in text[: MAX_PREAMBLE_CHARACTERS + 2]:
-        text = text.replace("\r\n", "\n")
-    start = 0 if text.startswith("{\n") else text.find("\n{\n", 0, MAX_PREAMBLE_CHARACTERS) + 1
-    if start == 0 and not text.startswith("{\n"):
-        raise EnvelopeFormatError("no line with an opening brace alone, which begins an envelope")
-    return text[start:] if text.endswith("\n") else text[start:] + "\n"
-
-
-def _from_members(members: Any) -> Envelope:
-    if not isinstance(members, dict):
-        raise EnvelopeFormatError("the envelope is not a JSON object")
+def _head(members: dict[str, Any]) -> Head:
     for name, supported in (("envelope-version", ENVELOPE_VERSION), ("signature-version", SIGNATURE_VERSION)):
         if members.get(name) != supported:
             raise EnvelopeFormatError(f"{name} is not {supported}, the one that is known here")
-    certificates = members.get(_CERTIFICATES, [])
-    if not isinstance(certificates, list) or len(certificates) > MAX_CERTIFICATES:
-        raise EnvelopeFormatError(f"{_CERTIFICATES} is not a list of at most {MAX_CERTIFICATES} certificates")
     try:
-        nonce = check_nonce(_text(members, "nonce") or None)
+        nonce = check_nonce(text_member(members, "nonce") or None)
     except ValueError as error:
         raise EnvelopeFormatError(str(error)) from None
-    return Envelope(
+    compression = text_member(members, "payload-compression")
+    if compression not in COMPRESSIONS:
+        raise EnvelopeFormatError(f"payload-compression is none of {', '.join(sorted(COMPRESSIONS))}")
+    quote = members.get(_QUOTE)
+    return Head(
         nonce=nonce,
-        digest_algorithm=_text(members, "digest-algorithm"),
-        signature_algorithm=_text(members, "signature-algorithm"),
-        payload=_bytes(_text(members, "payload"), "payload", MAX_ENVELOPE_CHARACTERS),
-        signature=_bytes(_text(members, "signature"), "signature", MAX_SIGNATURE_BYTES),
-        certificates=tuple(_bytes(each, _CERTIFICATES, MAX_CERTIFICATE_BYTES) for each in certificates),
+        digest_algorithm=text_member(members, "digest-algorithm"),
+        signature_algorithm=text_member(members, "signature-algorithm"),
+        compression=compression,
+        tpm_quote=None if quote is None else bytes_member(quote, _QUOTE, MAX_QUOTE_BYTES),
     )
-
-
-def _text(members: dict[str, Any], name: str) -> str:
-    value = members.get(name)
-    if not isinstance(value, str):
-        raise EnvelopeFormatError(f"{name} is missing or is not a string")
-    return value
-
-
-def _bytes(value: object, name: str, max_bytes: int) -> bytes:
-    try:
-        content = base64.b64decode(value, validate=True) if isinstance(value, str) else None
-    except (binascii.Error, ValueError):
-        content = None
-    if content is None:
-        raise EnvelopeFormatError(f"{name} is not base64")
-    if len(content) > max_bytes:
-        raise EnvelopeFormatError(f"{name} is larger than {max_bytes} bytes")
-    return content
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")

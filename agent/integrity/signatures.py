@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -19,7 +20,7 @@ class Algorithm:
 
     Attributes:
         name: as it stands in "signature-algorithm".
-        digest: as it stands in "digest-algorithm"; "none" where the data itself is signed (Ed25519).
+        digest: as it stands in "digest-algorithm": what the payload is digested by, and also what the signature uses.
         verify: raises InvalidSignature, or TypeError if the key is not of the algorithm's kind.
     """
 
@@ -59,6 +60,8 @@ def _ecdsa(digest: hashes.HashAlgorithm) -> Callable[[object, bytes, bytes], Non
     return verify
 
 
+#: What a payload may be digested by.
+DIGESTS = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 #: name -> algorithm.
 ALGORITHMS: dict[str, Algorithm] = {
     algorithm.name: algorithm
@@ -67,7 +70,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         Algorithm("ecdsa-sha256", "sha256", _ecdsa(hashes.SHA256())),
         Algorithm("ecdsa-sha384", "sha384", _ecdsa(hashes.SHA384())),
         Algorithm("ecdsa-sha512", "sha512", _ecdsa(hashes.SHA512())),
-        Algorithm("ed25519", "none", _ed25519),
+        Algorithm("ed25519", "sha512", _ed25519),
         Algorithm("dsa-sha256", "sha256", _dsa),
     )
 }

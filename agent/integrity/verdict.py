@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import Enum
 
 from agent.clock import yang_date_and_time
+from agent.integrity.content import Content
 
 EXIT_VERIFIED = 0
 
@@ -43,22 +44,31 @@ class Verdict:
         failures: everything that is wrong, worst first; empty = verified.
         at: the moment for which the certificates were judged.
         detail: for MALFORMED, in what; else "".
-        payload: what was signed; only evidence if `verified`. None if it could not be read.
+        payload: what was signed, unpacked; only evidence if `verified`. None if it could not be read, or not be
+            unpacked. It is in a file without a name, which goes when nobody holds it any more.
         signature_algorithm, nonce: as the envelope names them, or None.
         signer, issuer, serial_number: of the signing certificate, or None.
         valid_until: end of the signing certificate's validity, or None.
+        payload_digest: of the payload as it was signed, by the digest that goes with the signature algorithm; or None.
+        tpm_quote: the bytes of the envelope's `tpm-quote`, or None; not judged here.
     """
 
     failures: tuple[Failure, ...]
     at: datetime
     detail: str = ""
-    payload: bytes | None = None
+    payload: Content | None = None
     nonce: str | None = None
     signature_algorithm: str | None = None
     signer: str | None = None
     issuer: str | None = None
     serial_number: int | None = None
     valid_until: datetime | None = None
+    payload_digest: bytes | None = None
+    tpm_quote: bytes | None = None
+
+    def payload_bytes(self) -> bytes:
+        """The payload in memory, for those who know that it is small; b"" if there is none."""
+        return b"".join(self.payload.chunks()) if self.payload else b""
 
     @property
     def verified(self) -> bool:
@@ -84,7 +94,7 @@ def _facts(verdict: Verdict) -> list[tuple[str, str | int | None]]:
         ("issuer", verdict.issuer),
         ("serial-number", None if verdict.serial_number is None else f"{verdict.serial_number:x}"),
         ("valid-until", None if until is None else yang_date_and_time(until)),
-        ("payload-bytes", None if verdict.payload is None else len(verdict.payload)),
+        ("payload-bytes", None if verdict.payload is None else verdict.payload.size),
     ]
 
 

@@ -1,10 +1,11 @@
-"""Verification as a command sees it: an envelope's text in, a report and an exit status out."""
+"""Verification as a command sees it: an envelope in, a report and an exit status out."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import BinaryIO
 
 from agent.integrity.envelope import verify_envelope
 from agent.integrity.verdict import human_report, json_report
@@ -22,9 +23,10 @@ class Report:
 
 
 def verify_report(
-    envelope: str, *, trust_anchor_pem: str | bytes, nonce: str | None, at: datetime, as_json: bool = False
+    envelope: BinaryIO, *, trust_anchor_pem: str | bytes, nonce: str | None, at: datetime, as_json: bool = False
 ) -> Report:
-    """Judge `envelope` and say it for a person, or as JSON; never raises. Arguments as in verify_envelope."""
+    """Judge `envelope` and say it for a person, or as JSON. Arguments as in verify_envelope; raises OSError and
+    SpoolFullError as it does."""
     anchor = trust_anchor_pem.encode() if isinstance(trust_anchor_pem, str) else trust_anchor_pem
     try:
         verdict = verify_envelope(envelope, anchor, nonce, at)

@@ -1,8 +1,13 @@
 """Signed envelopes: what is signed verifies, and nothing else does."""
 
+import base64
+import gzip
+import io
 import json
 import re
+import zlib
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,9 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.integrity import envelope_text
+from agent.integrity import signed_text
+from agent.integrity.compression import COMPRESSIONS
+from agent.integrity.content import BytesContent, Spool, SpoolLimitError, joined
 from agent.integrity.envelope import PayloadTooLargeError, sign_envelope, verify_envelope
-from agent.integrity.envelope_text import EnvelopeFormatError, signed_bytes
+from agent.integrity.envelope_text import Head, digest_of, signed_bytes
 from agent.integrity.nonce import NonceError, check_nonce
 from agent.integrity.signatures import UnsupportedKeyError, algorithm_for
 from agent.integrity.verdict import Failure, human_report, json_report
@@ -27,15 +34,24 @@ nonces = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size
 #: Damaged certificates may have serial numbers that the library warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")
 
-triples = st.tuples(st.none() | nonces, st.binary(max_size=9))
+
+def sealed(signing=None, payload=PAYLOAD, nonce=NONCE, include_certificate=True, **options):
+    signed = sign_envelope(
+        BytesContent(payload),
+        nonce=nonce,
+        signer=signing or usual()[1],
+        include_certificate=include_certificate,
+        **options,
+    )
+    return joined(signed).decode("ascii")
 
 
-def sealed(signing=None, payload=PAYLOAD, nonce=NONCE, include_certificate=True):
-    return sign_envelope(payload, nonce=nonce, signer=signing or usual()[1], include_certificate=include_certificate)
+def opened(text):
+    return io.BytesIO(text.encode("latin-1", "replace"))
 
 
 def judged(text, *, root=None, nonce=NONCE, at=NOW, chain=()):
-    return verify_envelope(text, (root or usual()[0]).pem, nonce, at, chain=chain)
+    return verify_envelope(opened(text), (root or usual()[0]).pem, nonce, at, chain=chain)
 
 
 def names(verdict):
@@ -48,7 +64,7 @@ def test_what_was_signed_verifies(kind):
     verdict = judged(sealed(signing), root=root)
     assert verdict.failures == ()
     assert verdict.exit_status == 0
-    assert verdict.payload == PAYLOAD
+    assert verdict.payload_bytes() == PAYLOAD
     assert verdict.nonce == NONCE
     assert verdict.signer == "CN=leaf"
 
@@ -59,20 +75,29 @@ def test_any_payload_and_nonce_survive(payload, nonce, include):
     _, signing = usual()
     text = sealed(signing, payload, nonce, include)
     verdict = judged(text, nonce=nonce, chain=() if include else signing.chain)
-    assert (verdict.failures, verdict.payload) == ((), payload)
+    assert (verdict.failures, verdict.payload_bytes()) == ((), payload)
     assert json.loads(text)["nonce"] == (nonce or "")
     assert all(line == line.strip() for line in text.splitlines() if "nonce" not in line)
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    first=st.tuples(st.none() | nonces, st.binary(max_size=9)),
-    second=st.tuples(st.none() | nonces, st.binary(max_size=9)),
+heads = st.builds(
+    Head,
+    st.none() | nonces,
+    st.just("sha256"),
+    st.sampled_from(["rsa-pkcs1-sha256", "ecdsa-sha256"]),
+    st.sampled_from(sorted(COMPRESSIONS)),
+    st.none() | st.binary(max_size=4),
 )
+
+
+@settings(max_examples=200, deadline=None)
+@given(first=st.tuples(heads, st.binary(max_size=4)), second=st.tuples(heads, st.binary(max_size=4)))
 def test_signed_bytes_are_unambiguous(first, second):
-    assert (signed_bytes(*first) == signed_bytes(*second)) == (first == second)
-    nonce, _, rest = signed_bytes(*first).partition(b"\0")
-    assert (nonce.decode() or None, rest[3:]) == first
+    signed = [signed_bytes(head, digest_of(BytesContent(payload), "sha256")) for head, payload in (first, second)]
+    assert (signed[0] == signed[1]) == (first == second)
+    nonce, _, rest = signed[0].partition(b"\0")
+    assert (nonce.decode() or None) == first[0].nonce
+    assert rest == b"\0\0\x02" + sha256(first[1]).digest() + sha256(first[0].text()).digest()
 
 
 @pytest.mark.parametrize("kind", ["p256", "ed25519", "rsa"])
@@ -114,10 +139,10 @@ def test_garbage_is_malformed(text):
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda text: text.replace('"envelope-version": 1', '"envelope-version": 2'),
-        lambda text: text.replace('"envelope-version": 1', '"envelope-version": true'),
-        lambda text: text.replace('"envelope-version": 1', '"envelope-version": 1.0'),
-        lambda text: text.replace('"signature-version": 1', '"signature-version": 2'),
+        lambda text: text.replace('"envelope-version": 2', '"envelope-version": 1'),
+        lambda text: text.replace('"envelope-version": 2', '"envelope-version": true'),
+        lambda text: text.replace('"envelope-version": 2', '"envelope-version": 2.0'),
+        lambda text: text.replace('"signature-version": 2', '"signature-version": 1'),
         lambda text: text.replace('"payload": "', '"payload": "\\u0065'),
         lambda text: text.replace('"nonce": "1', '"nonce": "\\u0031'),
         lambda text: text.replace(": ", ":"),
@@ -308,7 +333,7 @@ def test_reports():
 
 def test_a_trust_anchor_without_certificates_is_refused():
     with pytest.raises(ValueError, match="trust anchor"):
-        verify_envelope(sealed(), b"nothing", NONCE, NOW)
+        verify_envelope(opened(sealed()), b"nothing", NONCE, NOW)
 
 
 @pytest.mark.parametrize("nonce", ["", "x" * 129, "a\nb", "a\0", "é", "\x7f"])
@@ -323,13 +348,110 @@ def test_limits(monkeypatch):
     monkeypatch.setattr("agent.integrity.envelope.MAX_PAYLOAD_BYTES", 10)
     with pytest.raises(PayloadTooLargeError):
         sealed(payload=b"x" * 11)
-    text = sealed(payload=b"")
-    monkeypatch.setattr(envelope_text, "MAX_ENVELOPE_CHARACTERS", len(text) - 1)
-    with pytest.raises(EnvelopeFormatError, match="larger"):
-        envelope_text.read(text)
+    text = sealed(payload=b"x" * 10)
+    assert judged(text).verified
+    monkeypatch.setattr("agent.integrity.envelope.MAX_PAYLOAD_BYTES", 9)
+    assert "limit of 9 bytes" in judged(text).detail
+    monkeypatch.setattr(signed_text, "MAX_TEXT_BYTES", len(text) - 1)
+    assert "larger" in judged(text).detail
 
 
 def test_keys_that_can_not_sign():
     for key in (x25519.X25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256K1())):
         with pytest.raises(UnsupportedKeyError):
             algorithm_for(key.public_key())
+
+
+def test_a_payload_of_many_pieces_is_read_whatever_the_size_of_each_read():
+    payload = bytes(range(256)) * 3000
+    text = sealed(payload=payload)
+    for size in (1000, 65_536, 10**6):
+        stream = opened(text)
+        small = io.BytesIO(text.encode())
+        stream.read = lambda wanted, stream=small, size=size: stream.read(min(size, wanted))
+        verdict = verify_envelope(stream, usual()[0].pem, NONCE, NOW)
+        assert (verdict.failures, verdict.payload_bytes()) == ((), payload)
+
+
+# Compression ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_compressed_payload_is_unpacked_after_it_is_verified():
+    payload = b"the same again and again. " * 40_000
+    text = sealed(payload=payload, compression="gzip")
+    assert len(text) < len(payload) / 20
+    verdict = judged(text)
+    assert (verdict.failures, verdict.payload_bytes()) == ((), payload)
+    # Somebody else's decompressor agrees.
+    assert gzip.decompress(base64.b64decode(json.loads(text)["payload"])) == payload
+    # What nobody signed is not unpacked.
+    other = judged(text, root=usual("p384")[0], chain=usual("p384")[1].chain)
+    assert other.verified is False
+    forged = judged(text.replace('"gzip"', '"none"'))
+    assert names(forged) == ["bad-signature"]
+    assert judged(sealed(payload=payload).replace('"none"', '"gzip"')).payload is None
+
+
+def packed_as(content, monkeypatch):
+    """An envelope that says gzip and has `content` for it, signed."""
+    monkeypatch.setattr("agent.integrity.envelope.compressed", lambda *_, **__: BytesContent(content))
+    return sealed(compression="gzip")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"no gzip", "not gzip"),
+        (b"", "cut"),
+        (gzip.compress(b"x" * 1000)[:-4], "cut"),
+        (gzip.compress(b"x") + b"y", "follows"),
+        (gzip.compress(b"x") * 2, "follows"),
+        (zlib.compress(b"x"), "not gzip"),
+        (gzip.compress(b"x")[:-1] + b"\1", "not gzip"),
+    ],
+)
+def test_what_is_signed_but_no_gzip_is_malformed(content, told, monkeypatch):
+    verdict = judged(packed_as(content, monkeypatch))
+    assert names(verdict) == ["malformed"]
+    assert told in verdict.detail
+    assert verdict.payload is None
+
+
+def test_a_decompression_bomb_is_cut_off(monkeypatch):
+    bomb = gzip.compress(bytes(10_000_000))
+    text = packed_as(bomb, monkeypatch)
+    monkeypatch.setattr("agent.integrity.envelope.MAX_PAYLOAD_BYTES", 1_000_000)
+    verdict = judged(text)
+    assert names(verdict) == ["malformed"]
+    assert "limit of 1000000 bytes" in verdict.detail
+
+
+# What a TPM says -----------------------------------------------------------------------------------------------------
+
+
+def test_a_quote_is_made_for_the_payload_and_signed():
+    asked = []
+    text = sealed(quote=lambda digest, algorithm: asked.append((digest, algorithm)) or b"what the TPM says")
+    assert asked == [(sha256(PAYLOAD).digest(), "sha256")]
+    verdict = judged(text)
+    assert (verdict.failures, verdict.tpm_quote) == ((), b"what the TPM says")
+    assert verdict.payload_digest == sha256(PAYLOAD).digest()
+    assert names(judged(re.sub('"tpm-quote": ".*",\n', "", text))) == ["bad-signature"]
+    assert names(judged(re.sub('"tpm-quote": ".*"', '"tpm-quote": "AAAA"', text))) == ["bad-signature"]
+
+
+# Spools --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_spool_forgets_what_is_cut_and_keeps_to_its_limit(tmp_path):
+    spool = Spool(tmp_path, limit=1_000_000)
+    spool.write(b"a" * 300_000)
+    mark = spool.mark()
+    spool.write(b"b" * 600_000)
+    with pytest.raises(SpoolLimitError, match="1000000"):
+        spool.write(b"b" * 200_000)
+    spool.cut(mark)
+    spool.write(b"c")
+    assert b"".join(spool.chunks()) == b"a" * 300_000 + b"c"
+    assert spool.size == 300_001
+    assert list(tmp_path.iterdir()) == []

@@ -5,12 +5,14 @@ import json
 import os
 import re
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from agent.integrity.content import BytesContent, joined
 from agent.integrity.envelope import sign_envelope
 
 from .signers import KEYS, NOW, authority, usual
@@ -20,8 +22,9 @@ NONCE = '15"8\\0'
 DOCUMENT = Path(__file__).parents[2] / "docs" / "envelope.md"
 
 
-def sealed(signing, payload=PAYLOAD):
-    return sign_envelope(payload, nonce=NONCE, signer=signing, include_certificate=True)
+def sealed(signing, payload=PAYLOAD, **options):
+    signed = sign_envelope(BytesContent(payload), nonce=NONCE, signer=signing, include_certificate=True, **options)
+    return joined(signed).decode("ascii")
 
 
 def commands_of_the_document(algorithm):
@@ -57,6 +60,14 @@ def test_openssl_verifies_by_the_commands_of_the_document(tmp_path, kind):
     assert (tmp_path / "payload").read_bytes() == payload
 
 
+def test_a_compressed_payload_and_a_quote_change_nothing_for_openssl(tmp_path):
+    root, signing = usual()
+    text = sealed(signing, compression="gzip", quote=lambda digest, algorithm: b"quote")
+    assert verified_by_openssl(tmp_path, text, root, signing.algorithm)
+    unpacked = subprocess.run(["gzip", "-dc"], stdin=(tmp_path / "payload").open("rb"), capture_output=True, check=True)
+    assert unpacked.stdout == PAYLOAD
+
+
 def test_openssl_refuses_what_is_not_so(tmp_path):
     root, signing = usual()
     text = sealed(signing)
@@ -83,11 +94,12 @@ def test_the_layout_is_the_documents():
     assert text == "\n".join(
         [
             "{",
-            '"envelope-version": 1,',
+            '"envelope-version": 2,',
             '"nonce": "15\\"8\\\\0",',
-            '"signature-version": 1,',
+            '"signature-version": 2,',
             '"digest-algorithm": "sha256",',
             '"signature-algorithm": "ecdsa-sha256",',
+            '"payload-compression": "none",',
             f'"payload": "{base64.b64encode(PAYLOAD).decode()}",',
             f'"signature": "{members["signature"]}",',
             '"signing-certificate": [',
@@ -98,8 +110,9 @@ def test_the_layout_is_the_documents():
             "",
         ]
     )
+    head = "".join(text.splitlines(keepends=True)[1:7]).encode()
     signing.key.public_key().verify(
         base64.b64decode(members["signature"]),
-        NONCE.encode() + b"\x00\x00\x00\x01" + PAYLOAD,
+        NONCE.encode() + b"\x00\x00\x00\x02" + sha256(PAYLOAD).digest() + sha256(head).digest(),
         ec.ECDSA(hashes.SHA256()),
     )

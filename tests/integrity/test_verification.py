@@ -5,12 +5,12 @@ import json
 from agent.integrity.verification import verify_report
 
 from .signers import NOW, usual
-from .test_envelope import NONCE, sealed
+from .test_envelope import NONCE, opened, sealed
 
 
 def report(text, **changes):
     arguments = {"trust_anchor_pem": usual()[0].pem.decode(), "nonce": NONCE, "at": NOW, **changes}
-    return verify_report(text, **arguments)
+    return verify_report(opened(text), **arguments)
 
 
 def test_verified():

@@ -6,6 +6,7 @@ is believed if one of the pinned public keys has signed it.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from typing import Any, cast
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from agent.integrity import envelope_text
-from agent.integrity.envelope import Signer, sign_envelope
-from agent.integrity.envelope_text import EnvelopeFormatError
+from agent.integrity.compression import CompressionError
+from agent.integrity.content import BytesContent, SpoolError, joined
+from agent.integrity.envelope import Signer, payload_signed_by, sign_envelope
 from agent.integrity.packages.fingerprint import ALGORITHM, NONE
 from agent.integrity.packages.package_files import PackageFile
 from agent.integrity.packages.package_set import PackageId, PackageReport
-from agent.integrity.signatures import ALGORITHMS, UnsupportedKeyError, algorithm_for, is_valid
+from agent.integrity.signatures import UnsupportedKeyError, algorithm_for
+from agent.integrity.signed_text import EnvelopeFormatError
 from agent.pki.keys import PrivateKey
 from agent.pki.signer import CertificateSigner
 
@@ -69,7 +71,8 @@ def build(files: Iterable[PackageFile], signer: Signer) -> str:
     ]
     document = {"format": FORMAT, "version": VERSION, "algorithm": ALGORITHM, "packages": packages}
     payload = json.dumps(document, indent=1).encode("ascii")
-    return sign_envelope(payload, nonce=None, signer=signer, include_certificate=False)
+    signed = sign_envelope(BytesContent(payload), nonce=None, signer=signer, include_certificate=False)
+    return b"".join(signed.chunks()).decode("ascii")
 
 
 #: Package and basis -> install-time value.
@@ -81,22 +84,21 @@ def read(text: str, trusted_keys: Sequence[object]) -> KnownGood:
     if len(text) > MAX_CHARACTERS:
         raise KnownGoodError(f"The KGV is larger than {MAX_CHARACTERS} characters.")
     try:
-        envelope = envelope_text.read(text)
-    except EnvelopeFormatError:
+        # What is not ASCII is no envelope either.
+        source = io.BytesIO(text.encode("ascii", "replace"))
+        payload = payload_signed_by(source, trusted_keys, limit=MAX_CHARACTERS)
+    except (EnvelopeFormatError, CompressionError, SpoolError):
         raise KnownGoodError(
             "The KGV is not a signed envelope; send the file of 'trustconf kgv build' as it is."
         ) from None
-    algorithm = ALGORITHMS.get(envelope.signature_algorithm)
-    if algorithm is None or not any(
-        is_valid(algorithm, key, envelope.signature, envelope.signed_bytes) for key in trusted_keys
-    ):
+    if payload is None:
         raise KnownGoodError(
             "None of the pinned keys has signed this KGV. Put the public key of whoever built it, as a PEM file, into"
             " the folder 'package-keys' of the agent's state folder.",
             is_untrusted=True,
         )
     try:
-        return _values(json.loads(envelope.payload))
+        return _values(json.loads(joined(payload)))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise KnownGoodError("The envelope does not hold a KGV of this version.") from None
 

@@ -8,8 +8,9 @@ from typing import Final
 
 from agent import __version__
 from agent.caller import Caller
+from agent.integrity.content import BytesContent
 from agent.integrity.dossier import DossierRequest, collect
-from agent.integrity.envelope import Signer, sign_envelope
+from agent.integrity.envelope import SignedContent, Signer, sign_envelope
 from agent.integrity.sections import MAX_COMMITS, CommitSummary, DossierSources
 from agent.integrity.sources.description import Product
 from agent.pki.trustpoint import SYSTEM_TRUSTPOINT
@@ -52,18 +53,28 @@ class IntegrityOperations:
         trustpoint can't sign."""
         with refusing(INTEGRITY_REFUSALS, _LEAVES):
             signer = self._signer()
-            dossier = collect(request, self._sources).encode()
-            envelope = sign_envelope(dossier, nonce=nonce, signer=signer, include_certificate=include_certificate)
+            dossier = BytesContent(collect(request, self._sources).encode())
+            envelope = _text(
+                sign_envelope(dossier, nonce=nonce, signer=signer, include_certificate=include_certificate)
+            )
         self._services.dossiers.record(self._services.clock.now(), caller.user, signed=True)
         return envelope
 
     def sign(self, payload: bytes, *, nonce: str | None, include_certificate: bool) -> str:
         """The envelope's text around `payload`. Raises ProviderError."""
         with refusing(INTEGRITY_REFUSALS, _LEAVES):
-            return sign_envelope(payload, nonce=nonce, signer=self._signer(), include_certificate=include_certificate)
+            return _text(
+                sign_envelope(
+                    BytesContent(payload), nonce=nonce, signer=self._signer(), include_certificate=include_certificate
+                )
+            )
 
     def _signer(self) -> Signer:
         return self._services.trustpoint_store.signer(SYSTEM_TRUSTPOINT)
+
+
+def _text(signed: SignedContent) -> str:
+    return b"".join(signed.chunks()).decode("ascii")
 
 
 def _commits(commit_log: CommitLog) -> Iterator[CommitSummary]:

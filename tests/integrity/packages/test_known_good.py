@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import subprocess
+from hashlib import sha512
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 
 from agent import cli
 from agent.host.rooted import RootedHost
+from agent.integrity.content import BytesContent, joined
 from agent.integrity.envelope import sign_envelope
-from agent.integrity.envelope_text import signed_bytes
 from agent.integrity.packages import known_good
 from agent.integrity.packages.known_good import KnownGoodError, Verdict
 from agent.integrity.packages.measuring import DigestCache
@@ -119,11 +120,13 @@ def test_only_who_is_trusted_says_what_is_good(deb, key, tmp_path):
 
 
 def test_openssl_verifies_the_signature(deb, key, tmp_path):
-    """docs/envelope.md: the payload behind an empty nonce and the version."""
-    envelope = json.loads(kgv(key, tmp_path, deb))
+    """docs/envelope.md: the version behind an empty nonce, the digests of the payload and of the lines before it."""
+    text = kgv(key, tmp_path, deb)
+    envelope = json.loads(text)
     payload = base64.b64decode(envelope["payload"])
     assert json.loads(payload)["packages"][0]["name"] == "tool-deb"
-    (tmp_path / "data").write_bytes(signed_bytes(None, payload))
+    head = text[2 : text.index('"payload"')].encode()
+    (tmp_path / "data").write_bytes(b"\0\0\0\x02" + sha512(payload).digest() + sha512(head).digest())
     (tmp_path / "signature").write_bytes(base64.b64decode(envelope["signature"]))
     command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", key[1], "-rawin", "-in", tmp_path / "data"]
     done = subprocess.run([*command, "-sigfile", tmp_path / "signature"], capture_output=True, timeout=60, check=False)
@@ -143,7 +146,8 @@ def test_other_texts_are_no_known_good_values(text):
 )
 def test_other_contents_under_a_good_signature(payload, key):
     signer = known_good.load_signing_key(key[0].read_bytes())
-    text = sign_envelope(payload, nonce=None, signer=signer, include_certificate=False)
+    signed = sign_envelope(BytesContent(payload), nonce=None, signer=signer, include_certificate=False)
+    text = joined(signed).decode()
     with pytest.raises(KnownGoodError, match="does not hold a KGV"):
         known_good.read(text, trusted(key))
 
