@@ -102,6 +102,7 @@ settings in FILE.toml, all optional; options win over them:
   log-format = "text"             # as --log-format
   log-level = "info"              # or debug, warning, error
   max-message-size = 16777216     # bytes of one NETCONF message, 65536 to 1073741824
+  tpm = "device:/dev/tpmrm0"      # as --tpm
 
 Users, limits of the SSH server, keys and trustpoints are configured by NETCONF.
 
@@ -122,6 +123,12 @@ again, also while the agent runs.""",
         choices=("text", "json"),
         default=None,
         help="form of the log on standard error: lines of text (default), or a JSON object a line",
+    )
+    serve.add_argument(
+        "--tpm",
+        default=None,
+        metavar="ADDRESS",
+        help="the TPM 2.0 to use: device:/dev/tpmrm0 (default; absent is no error), swtpm:path=SOCKET, or none",
     )
     serve.set_defaults(command=_serve)
 
@@ -263,7 +270,9 @@ def _serve(arguments: argparse.Namespace) -> int:
     from agent.settings import SettingsError, load_settings
 
     try:
-        settings = load_settings(arguments.config, listen=arguments.listen, log_format=arguments.log_format)
+        settings = load_settings(
+            arguments.config, listen=arguments.listen, log_format=arguments.log_format, tpm=arguments.tpm
+        )
     except SettingsError as error:
         raise CommandError(str(error)) from error
     try:

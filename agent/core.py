@@ -55,6 +55,7 @@ from agent.storage.import_folder import ImportFolder
 from agent.storage.package_keys import PackageKeyFolder
 from agent.storage.sealing import Sealer
 from agent.storage.state_folder import StateFolder
+from agent.tpm.device import DEFAULT_ADDRESS, Tpm
 from agent.transport.authentication import hash_password
 from agent.yang.compiler import compile_schema
 from agent.yang.errors import YangError
@@ -79,7 +80,9 @@ class RunningView:
 class Core:
     """One agent without a way in."""
 
-    def __init__(self, folder: StateFolder, database: Database, clock: Clock, host: Host, limits: Limits) -> None:
+    def __init__(
+        self, folder: StateFolder, database: Database, clock: Clock, host: Host, limits: Limits, tpm: Tpm
+    ) -> None:
         self.folder = folder
         self.clock = clock
         self.database = database
@@ -97,7 +100,7 @@ class Core:
                 database.path, f"holds a configuration that can't be read ({error}). Restore it from a backup."
             ) from error
         sealer = Sealer.from_state_folder(folder)
-        key_store = KeyStore(database, sealer, clock)
+        key_store = KeyStore(database, sealer, clock, tpm=tpm)
         trustpoint_store = TrustpointStore(database, key_store, clock)
         config = RunningView(self.datastores)
         self.scheduler = Scheduler(clock)
@@ -160,11 +163,29 @@ class Core:
         self._expiration = ExpirationWatch(self.services, self.scheduler)
 
     @classmethod
-    def open(cls, folder: StateFolder, clock: Clock, *, host: Host | None = None, limits: Limits | None = None) -> Self:
-        """The agent whose state is in `folder`, which the caller has locked. Raises StorageError, SchemaError."""
+    def open(
+        cls,
+        folder: StateFolder,
+        clock: Clock,
+        *,
+        host: Host | None = None,
+        limits: Limits | None = None,
+        tpm: Tpm | None = None,
+    ) -> Self:
+        """The agent whose state is in `folder`, which the caller has locked; without `host` and `tpm`, on this machine.
+
+        Raises StorageError, SchemaError.
+        """
         database = Database.open(folder.database)
         try:
-            return cls(folder, database, clock, host or RealHost(clock), limits or Limits())
+            return cls(
+                folder,
+                database,
+                clock,
+                host or RealHost(clock),
+                limits or Limits(),
+                tpm or Tpm(DEFAULT_ADDRESS, clock),
+            )
         except BaseException:
             database.close()
             raise

@@ -28,6 +28,7 @@ from agent.settings import Settings
 from agent.ssh_settings import LoginUsers, transport_limits
 from agent.storage.errors import StateFolderInUseError, StorageError
 from agent.storage.state_folder import StateFolder
+from agent.tpm.device import Tpm
 from agent.transport.authentication import DirectoryAuthenticator
 from agent.transport.control_client import is_agent_running
 from agent.transport.control_socket import ControlSocket
@@ -73,7 +74,7 @@ def serve(state_dir: Path, settings: Settings, clock: Clock | None = None, host:
         folder = StateFolder(state_dir)
         with _locked(folder, stop):
             limits = Limits(message=settings.max_message_size, chunk=settings.max_message_size, sessions=MAX_SESSIONS)
-            with Core.open(folder, clock, host=host, limits=limits) as core:
+            with Core.open(folder, clock, host=host, limits=limits, tpm=Tpm(settings.tpm, clock)) as core:
                 if create_administrator(core, folder):
                     log.info("first start: made the administrator %r", ADMINISTRATOR)
                 _keep_what_is_there()

@@ -7,6 +7,7 @@ is only what must be known before there is a datastore.
     log-format = "text"             # or "json"
     log-level = "info"              # debug, info, warning, error
     max-message-size = 16777216     # bytes of one NETCONF message
+    tpm = "device:/dev/tpmrm0"      # or "swtpm:path=/run/swtpm", or "none"
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from agent.tpm.device import DEFAULT_ADDRESS, check_address
 
 #: Bytes of a settings file that are read at most.
 MAX_FILE_SIZE = 64 * 1024
@@ -32,20 +35,24 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that `trustconf serve` can be told. `max_message_size` is in bytes."""
+    """Everything that `trustconf serve` can be told. `max_message_size` is in bytes; `tpm` is an address of
+    agent/tpm/device.py."""
 
     host: str = "127.0.0.1"
     port: int = 830
     log_format: str = "text"
     log_level: str = "info"
     max_message_size: int = 16 * 1024 * 1024
+    tpm: str = DEFAULT_ADDRESS
 
     def address(self, port: int) -> str:
         """The listening address with `port`, as people write it: an IPv6 address in brackets."""
         return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
 
 
-def load_settings(file: Path | None, *, listen: str | None = None, log_format: str | None = None) -> Settings:
+def load_settings(
+    file: Path | None, *, listen: str | None = None, log_format: str | None = None, tpm: str | None = None
+) -> Settings:
     """Settings from `file` (None: defaults), overridden by the options that are given. Raises SettingsError."""
     settings = Settings()
     if file is not None:
@@ -53,7 +60,7 @@ def load_settings(file: Path | None, *, listen: str | None = None, log_format: s
             settings = _applied(settings, _read(file))
         except SettingsError as error:
             raise SettingsError(f"settings file {file}: {error}") from error
-    options = {"listen": listen, "log-format": log_format}
+    options = {"listen": listen, "log-format": log_format, "tpm": tpm}
     return _applied(settings, {name: value for name, value in options.items() if value is not None})
 
 
@@ -105,6 +112,15 @@ def _max_message_size(settings: Settings, value: Any) -> Settings:
     return replace(settings, max_message_size=value)
 
 
+def _tpm(settings: Settings, value: Any) -> Settings:
+    try:
+        return replace(settings, tpm=check_address(value if isinstance(value, str) else ""))
+    except ValueError:
+        raise SettingsError(
+            f"tpm must be device:PATH, swtpm:path=PATH with an absolute path, or none, not {value!r}"
+        ) from None
+
+
 def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise SettingsError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
@@ -116,4 +132,5 @@ _APPLY: dict[str, Callable[[Settings, Any], Settings]] = {
     "log-format": _log_format,
     "log-level": _log_level,
     "max-message-size": _max_message_size,
+    "tpm": _tpm,
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent_process import AgentProcess
-from tests.peers.fixtures import est_server, fault_proxy, scep_responder, scepserver  # noqa: F401
+from tests.peers.fixtures import est_server, fault_proxy, scep_responder, scepserver, swtpm  # noqa: F401
 
 
 @pytest.fixture

@@ -154,7 +154,7 @@ def test_the_settings_file_shows_every_setting_with_its_default(tmp_path, text):
     (tmp_path / "settings.toml").write_text(text)
     assert load_settings(tmp_path / "settings.toml") == Settings()
     shown = set(re.findall(r"^[a-z-]+(?= =)", text, re.MULTILINE))
-    assert shown == {"listen", "log-format", "log-level", "max-message-size"}
+    assert shown == {"listen", "log-format", "log-level", "max-message-size", "tpm"}
     assert ", ".join(LOG_LEVELS) in text
     assert all(form in text for form in LOG_FORMATS)
     assert f"{MAX_MESSAGE_SIZE_RANGE[0]} to {MAX_MESSAGE_SIZE_RANGE[-1]}" in text

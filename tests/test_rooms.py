@@ -23,7 +23,7 @@ LAYERS = (
     ("northbound",),
     ("datastore",),
     ("yang", "pki", "integrity"),
-    ("host", "storage", "caller", "events", "scheduler"),
+    ("host", "storage", "caller", "events", "scheduler", "tpm"),
     ("deadlines",),
     ("clock",),
 )
@@ -33,9 +33,11 @@ WITHIN = {"daemon": {"first_start"}, "integrity": {"pki"}}
 #: NETCONF, and the protocol knows no SSH, no keys and no files.
 ONLY = {
     "yang": set(),
-    "pki": {"storage", "clock", "events", "scheduler"},
-    "integrity": {"pki", "host", "clock"},
+    # Keys may be a TPM's, and evidence may be quoted by one: its room is below both.
+    "pki": {"storage", "clock", "events", "scheduler", "tpm"},
+    "integrity": {"pki", "host", "clock", "tpm"},
     "host": {"clock"},
+    "tpm": {"clock"},
     "storage": {"clock"},
     "events": {"clock"},
     "caller": set(),
@@ -45,7 +47,7 @@ ONLY = {
     "netconf": {"northbound", "datastore", "yang", "caller", "events", "clock"},
     "transport": {"storage", "caller", "deadlines", "clock"},
     "shell": {"northbound", "pki", "integrity", "caller", "clock"},
-    "providers": {"northbound", "pki", "integrity", "host", "storage", "caller", "events", "scheduler", "clock"},
+    "providers": {"northbound", "pki", "integrity", "host", "storage", "caller", "events", "scheduler", "clock", "tpm"},
     "northbound": {"datastore", "yang", "storage", "caller", "events", "clock"},
     "datastore": {"yang", "storage", "caller", "clock"},
 }

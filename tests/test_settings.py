@@ -29,7 +29,7 @@ def test_the_example_in_the_documentation_is_the_default(tmp_path):
     from agent import settings
 
     example = "\n".join(line.strip() for line in settings.__doc__.splitlines() if " = " in line)
-    assert example.count("\n") == 3
+    assert example.count("\n") == 4
     assert load_settings(write(tmp_path, example)) == Settings()
 
 

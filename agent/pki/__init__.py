@@ -4,6 +4,7 @@ keys.py             what kinds of keys there are, and making one
 small_rsa.py        RSA keys below the 1024 bits that the cryptography library makes
 key_store.py        the key pairs of the device: made, sealed at rest, listed, zeroized
 kept_keys.py        key pairs beside those in service: incoming with an enrollment, and previous ones
+key_holders.py      who holds a private key: the agent, or a TPM
 fips.py             which keys FIPS mode allows
 key_display.py      a key pair as the `show` commands and log messages have it
 names.py            distinguished names: the subject that a person types, and the one that is printed

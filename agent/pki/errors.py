@@ -54,6 +54,24 @@ class KeysNotFipsCompliantError(PkiError):
         self.keys = tuple(keys)
 
 
+class NotHeldByTpmError(KeyGenerationNotSupportedError):
+    """A TPM does not hold keys of this type, size or usage."""
+
+    field = "held_by"
+
+
+class NoTpmError(PkiError):
+    """This device has no TPM, or its agent is told to use none."""
+
+
+class TpmFailedError(PkiError):
+    """The TPM can't be used, or refuses. Trying again may help."""
+
+
+class TpmKeyLostError(PkiError):
+    """The TPM does not know a key pair that it is said to hold."""
+
+
 class TooManyKeysError(PkiError):
     """The store is full."""
 

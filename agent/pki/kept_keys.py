@@ -15,9 +15,10 @@ from agent.pki.key_store import KeyStore, NewKeyPair
 from agent.pki.keys import KeyPurpose, PrivateKey
 from agent.storage.database import Database, Transaction
 
-_COLUMNS: Final = "type, label, usage, size, origin, created, purpose, public_key, sealed_private_key"
+_COLUMNS: Final = "type, label, usage, size, origin, created, held_by, purpose, public_key, sealed_private_key"
 _IN_SERVICE: Final = (
-    "SELECT k.type, k.label, k.usage, k.size, k.origin, k.created, p.purpose, p.public_key, p.sealed_private_key"
+    "SELECT k.type, k.label, k.usage, k.size, k.origin, k.created, k.held_by, p.purpose, p.public_key,"
+    " p.sealed_private_key"
     " FROM key_pairs AS k JOIN key_parts AS p USING (type, label) WHERE k.type = ? AND k.label = ?"
 )
 
@@ -41,10 +42,11 @@ class KeptKeys:
         self.discard(trustpoint, KeySlot.INCOMING, transaction)
         pair = new.pair
         for purpose, public_key, sealed in self._key_store.sealed_parts(new):
-            values = (pair.type, pair.label, pair.usage, pair.size, pair.origin, pair.created.isoformat(), purpose)
+            created = pair.created.isoformat()
+            values = (pair.type, pair.label, pair.usage, pair.size, pair.origin, created, pair.held_by, purpose)
             transaction.execute(
                 f"INSERT INTO kept_key_parts (trustpoint, slot, {_COLUMNS})"  # noqa: S608 # a constant
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (trustpoint, KeySlot.INCOMING.value, *map(_plain, values), public_key, sealed),
             )
 
@@ -59,7 +61,7 @@ class KeptKeys:
     def private_key(self, trustpoint: str, slot: KeySlot, purpose: KeyPurpose) -> PrivateKey | None:
         """The key with this purpose of a kept pair; None if there is none. Raises SealingError, MasterKeyError."""
         rows = self._database.query(
-            "SELECT type, label, sealed_private_key FROM kept_key_parts"
+            "SELECT type, label, held_by, sealed_private_key FROM kept_key_parts"
             " WHERE trustpoint = ? AND slot = ? AND purpose = ?",
             (trustpoint, slot.value, purpose.value),
         )
@@ -91,7 +93,7 @@ class KeptKeys:
         for row in in_service:
             transaction.execute(
                 f"INSERT INTO kept_key_parts (trustpoint, slot, {_COLUMNS})"  # noqa: S608 # a constant
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (trustpoint, KeySlot.PREVIOUS.value, *row),
             )
         self._key_store.store_sealed(kept, transaction)

@@ -8,7 +8,8 @@ guide, "Public Key-Pair Generation in XR Config Mode").
 Making a key is slow and holds no lock; storing it is quick and a part of a transaction. `make` and `store` are the two
 steps for whoever has a transaction of its own, `generate` is both.
 
-A private key leaves this room as an object to sign with, never as bytes.
+A private key leaves this room as an object to sign with, never as bytes. Who holds it, the agent or a TPM, is a matter
+of key_holders.py.
 """
 
 from __future__ import annotations
@@ -17,20 +18,21 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias
 
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_der_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.clock import Clock
-from agent.pki.errors import KeyNotFoundError, KeyOwnedByConfigurationError, ReservedLabelError, TooManyKeysError
+from agent.pki.errors import (
+    KeyNotFoundError,
+    KeyOwnedByConfigurationError,
+    NotHeldByTpmError,
+    ReservedLabelError,
+    TooManyKeysError,
+)
 from agent.pki.fips import check_fips, require_fips_compliance
 from agent.pki.key_display import KeyAction, KeyEvent
+from agent.pki.key_holders import HeldBy, KeyHolder, SoftwareHolder, TpmHolder
 from agent.pki.keys import (
     PREDEFINED_LABELS,
     PURPOSES,
@@ -41,11 +43,11 @@ from agent.pki.keys import (
     check_label,
     check_size,
     check_usage,
-    generate_private_key,
     identify_key,
 )
 from agent.storage.database import Database, Transaction
 from agent.storage.sealing import Sealer, claim_master_key
+from agent.tpm.device import NO_TPM, Tpm
 
 #: Key pairs that the store holds at most.
 MAX_KEY_PAIRS: Final = 1000
@@ -55,6 +57,7 @@ KeyListener: TypeAlias = Callable[[KeyEvent], None]
 
 #: The order of listings: keys made by commands first (the guide), then by type, then as they were made.
 _TYPE_ORDER: Final = {key_type: position for position, key_type in enumerate(KeyType)}
+_PAIR_COLUMNS: Final = ("type", "label", "usage", "size", "origin", "created", "held_by")
 _SELECT: Final = (
     "SELECT k.*, p.purpose, p.public_key FROM key_pairs AS k JOIN key_parts AS p USING (type, label)"
     " WHERE (? IS NULL OR k.type = ?) AND (? IS NULL OR k.label = ?)"
@@ -73,6 +76,7 @@ class KeyPair:
         public_key_der: SubjectPublicKeyInfo; of usage keys, the one that signs.
         origin: "exec" when a command or rpc made it, "config" when a commit did.
         encryption_public_key_der: the second SubjectPublicKeyInfo of usage keys.
+        held_by: who holds the private part.
     """
 
     type: KeyType
@@ -83,6 +87,7 @@ class KeyPair:
     public_key_der: bytes
     origin: Origin
     encryption_public_key_der: bytes | None = None
+    held_by: HeldBy = HeldBy.SOFTWARE
 
     @property
     def parts(self) -> tuple[tuple[KeyPurpose, bytes], ...]:
@@ -106,11 +111,22 @@ KeyPairs: TypeAlias = list[KeyPair]
 class KeyStore:
     """All key pairs, in a database. Safe to use from any number of threads.
 
-    Raises MasterKeyError when the database was sealed with another master key.
+    Raises MasterKeyError when the database was sealed with another master key. Without `tpm`, the device has none.
     """
 
-    def __init__(self, database: Database, sealer: Sealer, clock: Clock, listener: KeyListener | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        clock: Clock,
+        listener: KeyListener | None = None,
+        tpm: Tpm | None = None,
+    ) -> None:
         claim_master_key(database, sealer)
+        self._holders: dict[HeldBy, KeyHolder] = {
+            HeldBy.SOFTWARE: SoftwareHolder(),
+            HeldBy.TPM: TpmHolder(tpm or Tpm(NO_TPM, clock)),
+        }
         self._database = database
         self._sealer = sealer
         self._clock = clock
@@ -125,12 +141,13 @@ class KeyStore:
         size: int | None = None,
         usage: KeyUsage = KeyUsage.GENERAL,
         origin: Origin = "exec",
+        held_by: HeldBy = HeldBy.SOFTWARE,
     ) -> KeyPair:
         """Make a key pair, in place of the one under this type and label if there is one. Takes up to seconds.
 
         Raises as `make` and `store` do.
         """
-        new = self.make(type, label, size=size, usage=usage, origin=origin)
+        new = self.make(type, label, size=size, usage=usage, origin=origin, held_by=held_by)
         with self._database.transaction() as transaction:
             return self.store(new, transaction)
 
@@ -142,15 +159,18 @@ class KeyStore:
         size: int | None = None,
         usage: KeyUsage = KeyUsage.GENERAL,
         origin: Origin = "exec",
+        held_by: HeldBy = HeldBy.SOFTWARE,
     ) -> NewKeyPair:
         """Make a key pair for `store`; nothing is stored. Takes up to seconds: not while a transaction is open.
 
-        Raises InvalidLabelError, InvalidKeySizeError, KeyGenerationNotSupportedError, ReservedLabelError; and, as far
-        as it can be known already, what `store` raises.
+        Raises InvalidLabelError, InvalidKeySizeError, KeyGenerationNotSupportedError, ReservedLabelError; for a key
+        pair of the TPM also NoTpmError, TpmFailedError; and, as far as it can be known already, what `store` raises.
         """
         label = check_label(label)
         size = check_size(type, size)
         check_usage(type, usage)
+        if held_by is HeldBy.TPM and usage is not KeyUsage.GENERAL:
+            raise NotHeldByTpmError("The TPM holds key pairs that sign; usage keys also encrypt. Choose usage general.")
         if origin == "config" and label in PREDEFINED_LABELS:
             raise ReservedLabelError(f"The label {label} is for keys that are generated by an rpc or command.")
         # Asked before the work and again before storing: somebody may have been quicker.
@@ -158,8 +178,8 @@ class KeyStore:
         if origin == "exec" and self.is_fips_mode():
             # A commit may be about to change the mode: its keys are for what the mode will be, which `store` sees.
             check_fips(type, size)
-        made = [(purpose, generate_private_key(type, size)) for purpose in PURPOSES[usage]]
-        return self._new_pair(type, label, usage, size, origin, made)
+        made = [(purpose, self._holders[held_by].make(type, size)) for purpose in PURPOSES[usage]]
+        return self._new_pair(type, label, usage, size, origin, made, held_by)
 
     def adopt(self, key: PrivateKey, label: str) -> NewKeyPair:
         """A general-purpose key pair for `store` from a private key that was made elsewhere.
@@ -239,28 +259,34 @@ class KeyStore:
     ) -> PrivateKey:
         """The private key to use: with `purpose` None, the one that signs.
 
-        Raises KeyNotFoundError, SealingError, MasterKeyError.
+        Raises KeyNotFoundError, SealingError, MasterKeyError, TpmKeyLostError.
         """
         rows = (transaction or self._database).query(
-            "SELECT purpose, sealed_private_key FROM key_parts WHERE type = ? AND label = ?", (type.value, label)
+            "SELECT type, label, purpose, held_by, sealed_private_key"
+            " FROM key_parts JOIN key_pairs USING (type, label) WHERE type = ? AND label = ?",
+            (type.value, label),
         )
-        sealed = {KeyPurpose(row["purpose"]): row["sealed_private_key"] for row in rows}
+        found = {KeyPurpose(row["purpose"]): row for row in rows}
         wanted = (purpose,) if purpose is not None else (KeyPurpose.GENERAL, KeyPurpose.SIGNATURE)
         for candidate in wanted:
-            if candidate in sealed:
-                return self._open(sealed[candidate], type, label, candidate)
+            if candidate in found:
+                return self.open_sealed(found[candidate], candidate)
         raise KeyNotFoundError(type.value, label)
 
     def sealed_parts(self, new: NewKeyPair) -> Iterator[tuple[KeyPurpose, bytes, bytes]]:
         """Purpose, SubjectPublicKeyInfo and sealed private key of each part, for kept_keys.py."""
         pair = new.pair
         for (purpose, key), (_, public_key) in zip(new.private_keys, pair.parts, strict=True):
-            secret = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+            secret = self._holders[pair.held_by].dump(key)
             yield purpose, public_key, self._sealer.seal(secret, _context(pair.type, pair.label, purpose))
 
     def open_sealed(self, row: sqlite3.Row, purpose: KeyPurpose) -> PrivateKey:
-        """The private key of a row with type, label and sealed_private_key. Raises SealingError, MasterKeyError."""
-        return self._open(row["sealed_private_key"], KeyType(row["type"]), row["label"], purpose)
+        """The private key of a row with type, label, held_by and sealed_private_key.
+
+        Raises SealingError, MasterKeyError, TpmKeyLostError.
+        """
+        secret = self._sealer.open(row["sealed_private_key"], _context(KeyType(row["type"]), row["label"], purpose))
+        return self._holders[HeldBy(row["held_by"])].load(secret)
 
     def store_sealed(self, rows: Sequence[sqlite3.Row], transaction: Transaction) -> None:
         """Put the parts of one kept pair (kept_keys.py) into the place of the pair in service.
@@ -272,7 +298,7 @@ class KeyStore:
         self._require_replaceable(pair_type, label, first["origin"], transaction)
         if self.is_fips_mode(transaction):
             check_fips(pair_type, first["size"])
-        values = tuple(first[column] for column in ("type", "label", "usage", "size", "origin", "created"))
+        values = tuple(first[column] for column in _PAIR_COLUMNS)
         parts = [(row["purpose"], row["public_key"], row["sealed_private_key"]) for row in rows]
         self._write_sealed(values, parts, transaction)
         pair = self.find(pair_type, label, transaction)
@@ -315,19 +341,17 @@ class KeyStore:
         size: int,
         origin: Origin,
         made: Sequence[tuple[KeyPurpose, PrivateKey]],
+        held_by: HeldBy = HeldBy.SOFTWARE,
     ) -> NewKeyPair:
         public = [key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for _, key in made]
-        return NewKeyPair(KeyPair(type, label, usage, size, self._clock.now(), public[0], origin, *public[1:]), made)
-
-    def _open(self, sealed: bytes, key_type: KeyType, label: str, purpose: KeyPurpose) -> PrivateKey:
-        secret = self._sealer.open(sealed, _context(key_type, label, purpose))
-        # Sealing vouches for the key; proving again that it is a sound RSA key takes a hundred times as long.
-        return cast(PrivateKey, load_der_private_key(secret, password=None, unsafe_skip_rsa_key_validation=True))
+        pair = KeyPair(type, label, usage, size, self._clock.now(), public[0], origin, _second(public), held_by)
+        return NewKeyPair(pair, made)
 
     def _write(self, new: NewKeyPair, transaction: Transaction) -> None:
         pair = new.pair
         values = (
-            pair.type.value, pair.label, pair.usage.value, pair.size, pair.origin, pair.created.isoformat()
+            pair.type.value, pair.label, pair.usage.value, pair.size, pair.origin, pair.created.isoformat(),
+            pair.held_by.value,
         )  # fmt: skip
         parts = [(purpose.value, public_key, sealed) for purpose, public_key, sealed in self.sealed_parts(new)]
         self._write_sealed(values, parts, transaction)
@@ -335,11 +359,12 @@ class KeyStore:
     def _write_sealed(
         self, pair: Sequence[object], parts: Sequence[tuple[str, bytes, bytes]], transaction: Transaction
     ) -> None:
-        """`pair`: type, label, usage, size, origin, created; `parts`: purpose, public key, sealed private key."""
+        """`pair`: what _PAIR_COLUMNS names; `parts`: purpose, public key, sealed private key."""
         place = tuple(pair[:2])
         transaction.execute("DELETE FROM key_pairs WHERE type = ? AND label = ?", place)
         transaction.execute(
-            "INSERT INTO key_pairs (type, label, usage, size, origin, created) VALUES (?, ?, ?, ?, ?, ?)", tuple(pair)
+            f"INSERT INTO key_pairs ({', '.join(_PAIR_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 # constants
+            tuple(pair),
         )
         for part in parts:
             transaction.execute(
@@ -380,8 +405,13 @@ def _key_pair(by_purpose: dict[KeyPurpose, sqlite3.Row]) -> KeyPair:
         datetime.fromisoformat(row["created"]),
         public[0],
         row["origin"],
-        *public[1:],
+        _second(public),
+        HeldBy(row["held_by"]),
     )
+
+
+def _second(public: Sequence[bytes]) -> bytes | None:
+    return public[1] if len(public) > 1 else None
 
 
 def _context(key_type: KeyType, label: str, purpose: KeyPurpose) -> bytes:

@@ -227,4 +227,11 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
             """,
         ),
     ),
+    Migration(
+        "who holds private keys",
+        (
+            "ALTER TABLE key_pairs ADD COLUMN held_by TEXT NOT NULL DEFAULT 'software'",
+            "ALTER TABLE kept_key_parts ADD COLUMN held_by TEXT NOT NULL DEFAULT 'software'",
+        ),
+    ),
 )

@@ -27,6 +27,7 @@ LISTS = {
     "certificate-request",
     "used-by",
     "changed-by-ca",
+    "key-pair",
 }
 #: Seconds that an agent may take to come to a state on a busy machine.
 LIMIT = 60.0

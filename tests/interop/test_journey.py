@@ -13,6 +13,7 @@ from ncclient.operations import RPCError
 
 from examples import journey
 from tests.agent_process import ADMIN, AgentProcess
+from tests.enrollment.operator import TCK, Operator
 
 TOP = Path(__file__).parents[2]
 NONCE = "journey 1580"
@@ -149,3 +150,10 @@ def test_sigterm_ends_the_agent_cleanly(agent: AgentProcess) -> None:
     assert agent.stop() == 0
     assert not session.connected
     assert not (agent.state / "port").exists()
+
+
+def test_what_needs_a_tpm_is_refused_where_there_is_none(shared_agent: AgentProcess) -> None:
+    operator = Operator(shared_agent)
+    error = operator.refused("generate-key-pair", TCK, type="ecdsa-nistp256", held_by="tpm")
+    assert (error.tag, error.app_tag) == ("operation-failed", "tpm-absent")
+    operator.close()

@@ -13,6 +13,7 @@ from tests.peers.est_server import EstServer, line_of_today
 from tests.peers.fault_proxy import FaultProxy
 from tests.peers.scep_responder import ScepResponder
 from tests.peers.scepserver import ScepServer, run_scepserver
+from tests.peers.swtpm import Swtpm
 
 
 @pytest.fixture
@@ -56,3 +57,10 @@ def scepserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScepServer]
     of the test's own."""
     with run_scepserver(tmp_path_factory.mktemp("depot"), "-allowrenew", "0") as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def swtpm() -> Iterator[Swtpm]:
+    """A TPM for the tests of a module."""
+    with Swtpm() as tpm:
+        yield tpm

@@ -20,6 +20,7 @@ from agent.pki.enrollment.orders import Holder, Order
 from agent.pki.enrollment.records import CertificateRequest, Enrollment
 from agent.pki.errors import KeyChangedError, KeyNotFoundError
 from agent.pki.kept_keys import KeySlot
+from agent.pki.key_holders import is_held_by_tpm
 from agent.pki.key_store import NewKeyPair
 from agent.pki.keys import KeyPurpose, PrivateKey
 from agent.pki.scep.messages import MessageSigner
@@ -50,7 +51,9 @@ class Credentials:
         pair = self._context.key_store.find(config.keypair.type, config.keypair.label)
         if pair is None:
             raise KeyNotFoundError(config.keypair.type.value, config.keypair.label)
-        return self._context.key_store.make(pair.type, pair.label, size=pair.size, usage=pair.usage)
+        return self._context.key_store.make(
+            pair.type, pair.label, size=pair.size, usage=pair.usage, held_by=pair.held_by
+        )
 
     def keys_in_service(self, config: TrustpointConfig) -> list[tuple[KeyPurpose, PrivateKey]]:
         """The keys that a request is for, with their purposes. Raises KeyNotFoundError."""
@@ -72,7 +75,8 @@ class Credentials:
             key = self._context.key_store.private_key(own.key.type, own.key.label)
         except (ChainError, KeyNotFoundError):
             return None
-        if not isinstance(key, _HOLDING_KEYS[config.method]):
+        # A key in a TPM signs requests, but opens neither SCEP's answers nor connections of TLS.
+        if not isinstance(key, _HOLDING_KEYS[config.method]) or is_held_by_tpm(key):
             return None
         return Holder(key, own.certificate) if is_key_of(key, own.certificate) else None
 

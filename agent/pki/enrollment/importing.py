@@ -27,6 +27,7 @@ from agent.pki.enrolment_errors import EnrolmentError
 from agent.pki.enrolment_outcome import Granted, check_grant
 from agent.pki.errors import KeyChangedError, NotEnrolledError
 from agent.pki.kept_keys import KeySlot
+from agent.pki.key_holders import is_held_by_tpm
 from agent.pki.keys import PREDEFINED_LABELS
 from agent.pki.pkcs12 import Pkcs12Contents, write_pkcs12
 from agent.pki.trustpoint import SYSTEM_TRUSTPOINT, KeyReference, TrustpointConfig
@@ -125,6 +126,11 @@ class Importing:
         key = self._context.key_store.private_key(own.key.type, own.key.label)
         if not is_key_of(key, own.certificate):
             raise KeyChangedError(name, "router")
+        if is_held_by_tpm(key):
+            raise ExportNotAllowedError(
+                "The private part of this key pair is in the TPM, which never gives it away. Enroll with a key pair"
+                " that the agent holds (held-by software) if it must be exported."
+            )
         others = [stored.certificate for stored in current if stored.role is CertificateRole.CA]
         return write_pkcs12(name, key, own.certificate, others, password)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from agent.pki.errors import KeyOwnedByConfigurationError
+from agent.pki.key_holders import HeldBy
 from agent.pki.key_store import KeyPair, KeyStore
 from agent.pki.keys import KeyType, KeyUsage
 from agent.providers.keys.log_messages import log_overwriting_refused, log_zeroizing_refused
@@ -24,11 +25,13 @@ def generate(
     *,
     size: int | None = None,
     usage: KeyUsage = KeyUsage.GENERAL,
+    held_by: HeldBy = HeldBy.SOFTWARE,
     leaves: Mapping[str, str],
 ) -> KeyPair:
-    """A new key pair. `leaves` names the input leaves that are "type", "label" and "size". Raises ProviderError."""
+    """A new key pair. `leaves` names the input leaves that are "type", "label", "size" and "held_by".
+    Raises ProviderError."""
     with refusing(PKI_REFUSALS, leaves), _telling(log_overwriting_refused):
-        return key_store.generate(key_type, label, size=size, usage=usage)
+        return key_store.generate(key_type, label, size=size, usage=usage, held_by=held_by)
 
 
 def zeroize(key_store: KeyStore, key_type: KeyType, label: str | None, *, leaves: Mapping[str, str]) -> list[KeyPair]:

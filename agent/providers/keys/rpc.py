@@ -6,13 +6,14 @@ from types import MappingProxyType
 from typing import Final
 
 from agent.northbound.contract import Record, RpcContext
+from agent.pki.key_holders import HeldBy
 from agent.pki.key_store import KeyStore
 from agent.pki.keys import KeyUsage
 from agent.providers.keys.operations import generate, zeroize
 from agent.providers.keys.user_keys import UserKeyOperations
 from agent.providers.keys.vocabulary import KEY_TYPES, key_facts, key_name, user_key_facts, user_key_name
 
-_LEAVES: Final = MappingProxyType({"type": "type", "label": "label", "size": "size"})
+_LEAVES: Final = MappingProxyType({"type": "type", "label": "label", "size": "size", "held_by": "held-by"})
 
 
 class KeyRpcs:
@@ -26,6 +27,7 @@ class KeyRpcs:
             request["label"],
             size=request.get("size"),
             usage=KeyUsage(request["usage"]),
+            held_by=HeldBy(request["held-by"]),
             leaves=_LEAVES,
         )
         return {**key_name(pair), **key_facts(pair)}

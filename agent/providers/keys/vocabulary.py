@@ -32,6 +32,7 @@ def key_facts(pair: KeyPair) -> Record:
         "usage": pair.usage.value,
         "size": pair.size,
         "created": yang_date_and_time(pair.created),
+        "held-by": pair.held_by.value,
         "public-key": pair.public_key_der,
         "display-data": display_data(pair),
     }
