@@ -1,22 +1,23 @@
 """The command line: `trustconf serve | user | show | verify | kgv`.
 
 Parses arguments and prints; everything else is done by the rooms below. Exit status 0 is success, 1 a refusal, 2 a
-wrong command line (or a trust anchor that is none), 10 to 19 a bad verdict of `verify` (agent/integrity/verdict.py).
+wrong command line (or a trust anchor that is none), 10 to 40 the verdict of `verify` (docs/verify.md).
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from agent import __version__
+from agent.commands.reading import MAX_SMALL_FILE, CommandError, decoded, read_text
+from agent.commands.verify import add_verify
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -28,14 +29,8 @@ EXIT_REFUSED = 1
 #: As a shell reports a command that SIGINT ended.
 EXIT_INTERRUPTED = 130
 
-#: Bytes of a key or certificate file that are read at most.
-MAX_SMALL_FILE = 1024 * 1024
 #: Bytes of a line with a password that are read at most.
 MAX_PASSWORD_LINE = 4096
-
-
-class CommandError(Exception):
-    """A command can't be carried out; its text is for the person at the terminal."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,7 +75,7 @@ first steps:
     _add_serve(commands)
     _add_user(commands)
     _add_show(commands)
-    _add_verify(commands)
+    add_verify(commands)
     _add_kgv(commands)
     return parser
 
@@ -198,31 +193,6 @@ Options of trustconf may stand before or after the command's words; the pipe nee
     show.set_defaults(command=_show)
 
 
-def _add_verify(commands: Commands) -> None:
-    verify = commands.add_parser(
-        "verify",
-        help="verify a signed envelope, offline",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="""\
-Verify an envelope made by the command 'utility sign', by the rpc sign, or by the
-rpc collect-dossier, without an agent: that the key of its certificate signed this
-payload with this nonce, and that the certificate leads to the trust anchor.""",
-        epilog="""\
-exit status: 0 genuine; 10 to 19 not, and why (docs/envelope.md); 1 and 2 it could
-not be judged.
-
-example:
-  trustconf verify envelope.json --trust-anchor root.pem --nonce 4f7a""",
-    )
-    verify.add_argument("envelope", type=Path, metavar="ENVELOPE.json", help="the envelope, or - for standard input")
-    verify.add_argument(
-        "--trust-anchor", type=Path, required=True, metavar="ROOT.pem", help="the root certificate (or several), PEM"
-    )
-    verify.add_argument("--nonce", required=True, metavar="N", help="the nonce that was sent with the request")
-    verify.add_argument("--json", action="store_true", help="print the verdict as JSON")
-    verify.set_defaults(command=_verify)
-
-
 def _add_kgv(commands: Commands) -> None:
     kgv = commands.add_parser(
         "kgv",
@@ -291,7 +261,7 @@ def _user_add(arguments: argparse.Namespace) -> int:
     if arguments.password_stdin:
         credentials = {"password": _read_password()}
     else:
-        credentials = {"public_key": _read_text(arguments.public_key, MAX_SMALL_FILE)}
+        credentials = {"public_key": read_text(arguments.public_key, MAX_SMALL_FILE)}
     try:
         add_user(arguments.state_dir, arguments.name, arguments.group, **credentials)
     except AdministrationError as error:
@@ -316,33 +286,12 @@ def _quoted(word: str) -> str:
     return word if word == "|" else shlex.quote(word)
 
 
-def _verify(arguments: argparse.Namespace) -> int:
-    from agent.clock import SystemClock
-    from agent.integrity.content import SpoolFullError
-    from agent.integrity.verification import verify_report
-
-    anchor = _read_text(arguments.trust_anchor, MAX_SMALL_FILE)
-    with _opened(arguments.envelope) as envelope:
-        try:
-            report = verify_report(
-                envelope,
-                trust_anchor_pem=anchor,
-                nonce=arguments.nonce,
-                at=SystemClock().now(),
-                as_json=arguments.json,
-            )
-        except SpoolFullError as error:
-            raise CommandError(f"can't unpack {arguments.envelope}: {error.reason}") from error
-    print(report.text)
-    return report.exit_status
-
-
 def _kgv_build(arguments: argparse.Namespace) -> int:
     from agent.integrity.packages.known_good import KnownGoodKeyError, build, load_signing_key
     from agent.integrity.packages.package_files import PackageFileError, read_package_file
 
     try:
-        signer = load_signing_key(_read_text(arguments.sign_key, MAX_SMALL_FILE).encode())
+        signer = load_signing_key(read_text(arguments.sign_key, MAX_SMALL_FILE).encode())
     except KnownGoodKeyError as error:
         raise CommandError(f"{arguments.sign_key} is {error}") from error
     packages = []
@@ -360,43 +309,14 @@ def _kgv_build(arguments: argparse.Namespace) -> int:
     return 0
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """A file; "-" is standard input. What can't be read in the block is a CommandError as well."""
-    try:
-        if str(path) == "-":
-            yield sys.stdin.buffer
-        else:
-            with path.open("rb") as file:
-                yield file
-    except OSError as error:
-        raise CommandError(f"can't read {path}: {error.strerror}") from error
-
-
-def _read_text(path: Path, limit: int) -> str:
-    """A text file of at most `limit` bytes."""
-    with _opened(path) as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise CommandError(f"can't read {path}: it is larger than {limit} bytes")
-    return _decoded(content, str(path))
-
-
 def _read_password() -> str:
     line = sys.stdin.buffer.readline(MAX_PASSWORD_LINE)
-    password = _decoded(line, "the password").rstrip("\r\n")
+    password = decoded(line, "the password").rstrip("\r\n")
     if not password:
         raise CommandError(
             "no password on standard input; for example:  printf '%s\\n' \"$PASSWORD\" | trustconf user add ..."
         )
     return password
-
-
-def _decoded(content: bytes, what: str) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{what} is not text in UTF-8") from error
 
 
 if __name__ == "__main__":

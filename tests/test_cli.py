@@ -126,7 +126,9 @@ def test_help_of_serve_tells_every_setting():
         ["user", "add", "alice", "--group", "administrators", "--public-key", "x", "--password-stdin"],
         ["serve", "--log-format", "xml"],
         ["show"],
-        ["verify", "envelope.json"],
+        ["verify"],
+        ["verify", "envelope.json", "--kgv", "KGV.json"],
+        ["verify", "envelope.json", "--nonce", "1", "--any-nonce"],
     ],
     ids=" ".join,
 )
@@ -418,9 +420,15 @@ def test_verify_of_nothing_that_makes_sense(tmp_path):
     common = ["--trust-anchor", tmp_path / "root.pem", "--nonce", "1"]
     assert refused("verify", tmp_path / "none.json", *common).endswith("No such file or directory")
     assert refused("verify", tmp_path, *common).endswith("Is a directory")
-    for envelope, stdin in ((tmp_path / "envelope.json", None), ("-", b"{}")):
-        done = trustconf("verify", envelope, *common, stdin=stdin)
+    assert refused("verify", "-", "--previous", "-", *common).endswith("can't be both dossiers")
+    for evidence, stdin in ((tmp_path / "envelope.json", b""), ("-", b"{}")):
+        done = trustconf("verify", evidence, *common, stdin=stdin)
         assert done.returncode == 2
         assert "trust anchor" in done.stdout
-    (tmp_path / "root.pem").write_bytes(b"\xff")
-    assert refused("verify", "-", *common, stdin=b"{}").endswith("is not text in UTF-8")
+
+
+def test_verify_of_a_dossier_that_nobody_signed():
+    done = trustconf("verify", "-", stdin=b'{"collection-start-time": 1.5, "collection-end-time": 2.5}')
+    assert done.returncode == 20
+    assert done.stdout.startswith("NOT SIGNED.\n")
+    assert trustconf("verify", "-", stdin=b"{}").returncode == 2

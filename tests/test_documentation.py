@@ -22,6 +22,7 @@ import pytest
 from lxml import etree
 
 from agent.integrity import dossier, envelope, envelope_text, nonce, sections, signed_text, verdict
+from agent.integrity.judging import findings, judge, long_json, reading
 from agent.integrity.sources import dpkg, inventory, reboots, rpm
 from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
 from agent.netconf.filters import compile_filter
@@ -310,6 +311,15 @@ def test_the_failures_of_verification_have_the_exit_statuses_of_the_page():
     assert len(documented) == 1  # the table's head
 
 
+def test_the_findings_are_those_of_the_page():
+    documented = {
+        name: row[1] if row[1].isdigit() else "0"
+        for row in rows(section(page("verify.md"), "What is found"))
+        for name in re.findall(r"`([a-z-]+)`", row[0])
+    }
+    assert documented == {kind.code: str(kind.exit_status) for kind in findings.Kind}
+
+
 @pytest.mark.parametrize("folder", ["agent/pki", "agent/pki/enrollment", "agent/pki/est", "agent/pki/scep"])
 def test_the_list_of_modules_of_a_room_is_complete(folder):
     text = (TOP / folder / "__init__.py").read_text()
@@ -408,6 +418,12 @@ PHRASES = {
         f"{signed_text.MAX_CERTIFICATES} certificates of {signed_text.MAX_CERTIFICATE_BYTES // 1024} KiB",
         f"{envelope_text.MAX_QUOTE_BYTES // 1024} KiB of `tpm-quote`",
         f"{signed_text.MAX_SIGNATURE_BYTES // 1024} KiB of signature",
+    ),
+    "verify.md": (
+        f"{reading.MAX_DOSSIER // MIB} MiB of dossier",
+        f"{long_json.MAX_ITEM // MIB} MiB of JSON for one package, file or event; {long_json.MAX_VALUE // MIB} MiB for",
+        f"{long_json.MAX_VALUES // MIB} MiB for all of that together",
+        f"At most {judge.MAX_OF_A_KIND} findings of a kind",
     ),
     "dossier.md": (
         f"{dossier.MAX_SELECTORS} selectors",

@@ -14,6 +14,7 @@ AGENT = Path(__file__).parent.parent / "agent"
 #: WITHIN says so.
 LAYERS = (
     ("cli",),
+    ("commands",),
     ("daemon", "first_start"),
     ("administration", "ssh_settings", "logs", "settings"),
     ("core",),

@@ -135,13 +135,22 @@ class Comparison:
 
 def compare(known_good: KnownGood, packages: Iterable[PackageReport]) -> list[Comparison]:
     """Each package beside the KGV."""
-    comparisons = []
-    for report in packages:
-        value = known_good.get((report.id, report.basis.value), "")
-        # A run-time value that there is none of is no proof that something has changed.
-        run_time = Verdict.UNKNOWN if report.run_time == NONE else _verdict(value, report.run_time)
-        comparisons.append(Comparison(report, value, _verdict(value, report.install_time), run_time))
-    return comparisons
+    return [
+        Comparison(
+            report, *compare_values(known_good, report.id, report.basis.value, report.install_time, report.run_time)
+        )
+        for report in packages
+    ]
+
+
+def compare_values(
+    known_good: KnownGood, package: PackageId, basis: str, install_time: str, run_time: str
+) -> tuple[str, Verdict, Verdict]:
+    """The known good value ("" if there is none), and whether the two values of a package are that one."""
+    value = known_good.get((package, basis), "")
+    # A value that there is none of is no proof that something has changed.
+    install, run = (Verdict.UNKNOWN if found == NONE else _verdict(value, found) for found in (install_time, run_time))
+    return value, install, run
 
 
 def _verdict(known_good: str, value: str) -> Verdict:

@@ -1,0 +1,67 @@
+"""Reading what a command line names: files of a limited size, and errors that a person reads."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+#: Bytes of a key or certificate file that are read at most.
+MAX_SMALL_FILE: Final = 1024 * 1024
+#: Bytes of standard input that are kept at most.
+MAX_INPUT: Final = 1024 * 1024 * 1024
+_PIECE: Final = 1024 * 1024
+
+
+class CommandError(Exception):
+    """A command can't be carried out; its text is for the person at the terminal."""
+
+
+def read_text(path: Path, limit: int) -> str:
+    """A text file of at most `limit` bytes; "-" is standard input. Raises CommandError."""
+    return decoded(read_bytes(path, limit), str(path))
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """A file of at most `limit` bytes; "-" is standard input. Raises CommandError."""
+    with opened(path) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise CommandError(f"can't read {path}: it is larger than {limit} bytes")
+    return content
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file that can be read from any place; "-" is standard input. What fails in the block is a CommandError too."""
+    try:
+        if str(path) == "-":
+            with tempfile.TemporaryFile() as file:
+                _keep_input(file)
+                yield file
+        else:
+            with path.open("rb") as file:
+                yield file
+    except OSError as error:
+        raise CommandError(f"can't read {path}: {error.strerror}") from error
+
+
+def _keep_input(file: BinaryIO) -> None:
+    room = MAX_INPUT
+    while piece := sys.stdin.buffer.read(min(_PIECE, room + 1)):
+        room -= len(piece)
+        if room < 0:
+            raise CommandError(f"can't read -: it is larger than {MAX_INPUT} bytes")
+        file.write(piece)
+    file.seek(0)
+
+
+def decoded(content: bytes, what: str) -> str:
+    """Text in UTF-8. Raises CommandError."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{what} is not text in UTF-8") from error
