@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -191,7 +192,9 @@ def test_a_server_that_needs_another_certificate(tmp_path, chain, known):
     with EstServer(tmp_path, chain, client_cas=chain[-1:], certificate_needed=True) as server:
         with pytest.raises(errors.CaUnreachableError) as caught:
             Applicant(server, identity=identity).enroll()
-        assert "TLS" in caught.value.message
+        # In TLS 1.3 the client is done before the server has looked at its certificate: it reads the refusal, or finds
+        # the connection closed.
+        assert re.search("TLS|the connection broke", caught.value.message)
         assert server.seen == []
 
 
