@@ -137,6 +137,7 @@ class Core:
                 planner=self.scheduler,
                 key_files=PackageKeyFolder(folder.package_keys).files,
             ),
+            tpm=tpm,
             hash_password=hash_password,
         )
         self.server = Server(

@@ -66,6 +66,9 @@ examples:
         metavar="SECTION",
         help="a section that must have data (packages, ima, ...); may be repeated",
     )
+    verify.add_argument(
+        "--require-tpm-quote", action="store_true", help="refuse an envelope that has no quote of a TPM"
+    )
     verify.add_argument("--json", action="store_true", help="print the judgement as JSON")
     verify.set_defaults(command=_verify, usage_error=verify.error)
 
@@ -88,6 +91,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             previous=files.enter_context(opened(arguments.previous)) if arguments.previous else None,
             known_good=_known_good(arguments),
             required=arguments.require,
+            is_quote_required=arguments.require_tpm_quote,
         )
         evidence = files.enter_context(opened(arguments.evidence))
         try:

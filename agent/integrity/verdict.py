@@ -6,7 +6,8 @@ The order of `Failure` is the order of severity: the exit status is that of the 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -29,6 +30,10 @@ class Failure(Enum):
     WRONG_NONCE = ("wrong-nonce", 17, "the nonce is not the one that was sent: an old or a foreign answer")
     EXPIRED = ("expired", 18, "a certificate of the chain had expired at the time of verification")
     NOT_YET_VALID = ("not-yet-valid", 19, "a certificate of the chain was not valid yet at the time of verification")
+    NO_QUOTE = ("no-quote", 26, "the envelope has no quote of a TPM")
+    BAD_QUOTE = ("bad-quote", 27, "the quote can't be read, or its attestation key has not signed it")
+    WRONG_QUOTE_NONCE = ("wrong-quote-nonce", 28, "the quote is not about this nonce and this payload")
+    PCR_MISMATCH = ("pcr-mismatch", 29, "the values of the registers are not the quoted ones")
 
     def __init__(self, code: str, exit_status: int, explanation: str) -> None:
         self.code = code
@@ -43,14 +48,16 @@ class Verdict:
     Attributes:
         failures: everything that is wrong, worst first; empty = verified.
         at: the moment for which the certificates were judged.
-        detail: for MALFORMED, in what; else "".
+        detail: for MALFORMED and BAD_QUOTE, in what; else "".
         payload: what was signed, unpacked; only evidence if `verified`. None if it could not be read, or not be
             unpacked. It is in a file without a name, which goes when nobody holds it any more.
         signature_algorithm, nonce: as the envelope names them, or None.
         signer, issuer, serial_number: of the signing certificate, or None.
         valid_until: end of the signing certificate's validity, or None.
         payload_digest: of the payload as it was signed, by the digest that goes with the signature algorithm; or None.
-        tpm_quote: the bytes of the envelope's `tpm-quote`, or None; not judged here.
+        tpm_quote: the bytes of the envelope's `tpm-quote`, or None; tpm/envelope_quote.py judges them.
+        quote_facts: what is in it, names and values in the order of a report.
+        quoted_registers: bank -> register -> value, of a quote in which nothing is wrong.
     """
 
     failures: tuple[Failure, ...]
@@ -65,6 +72,8 @@ class Verdict:
     valid_until: datetime | None = None
     payload_digest: bytes | None = None
     tpm_quote: bytes | None = None
+    quote_facts: tuple[tuple[str, str | int], ...] = ()
+    quoted_registers: Mapping[str, Mapping[int, bytes]] = field(default_factory=dict)
 
     def payload_bytes(self) -> bytes:
         """The payload in memory, for those who know that it is small; b"" if there is none."""
@@ -78,6 +87,10 @@ class Verdict:
     def exit_status(self) -> int:
         """0 if verified, else the number of the worst failure."""
         return self.failures[0].exit_status if self.failures else EXIT_VERIFIED
+
+
+#: The failures that `detail` is about.
+_DETAILED = (Failure.MALFORMED, Failure.BAD_QUOTE)
 
 
 def by_severity(failures: set[Failure]) -> tuple[Failure, ...]:
@@ -95,6 +108,7 @@ def _facts(verdict: Verdict) -> list[tuple[str, str | int | None]]:
         ("serial-number", None if verdict.serial_number is None else f"{verdict.serial_number:x}"),
         ("valid-until", None if until is None else yang_date_and_time(until)),
         ("payload-bytes", None if verdict.payload is None else verdict.payload.size),
+        *verdict.quote_facts,
     ]
 
 
@@ -102,7 +116,7 @@ def human_report(verdict: Verdict) -> str:
     """A few lines for a person, with a line feed at the end. Control characters of the envelope don't get through."""
     lines = ["Verified." if verdict.verified else "NOT VERIFIED."]
     for failure in verdict.failures:
-        detail = f" ({verdict.detail})" if failure is Failure.MALFORMED and verdict.detail else ""
+        detail = f" ({verdict.detail})" if failure in _DETAILED and verdict.detail else ""
         lines.append(f"  {failure.code}: {failure.explanation}{detail}")
     lines.extend(f"  {name + ':':<21}{_printable(str(value))}" for name, value in _facts(verdict) if value is not None)
     return "\n".join(lines) + "\n"

@@ -45,6 +45,7 @@ class Standard:
         previous: an earlier answer of the same device.
         known_good: the text of known good values, and the PEM of the public key of who signed them.
         required: sections that must have data.
+        is_quote_required: an envelope without a quote of a TPM is not what was asked for.
     """
 
     trust_anchor: bytes
@@ -54,6 +55,7 @@ class Standard:
     previous: BinaryIO | None = None
     known_good: tuple[str, bytes] | None = None
     required: Collection[str] = ()
+    is_quote_required: bool = False
 
 
 def verify_report(evidence: BinaryIO, standard: Standard, *, as_json: bool = False) -> Report:
@@ -83,6 +85,7 @@ def _evidence(source: BinaryIO, standard: Standard) -> Evidence:
             nonce=standard.nonce,
             at=standard.at,
             is_any_nonce=standard.is_any_nonce,
+            is_quote_required=standard.is_quote_required,
         )
     except ValueError:
         raise UnusableError(

@@ -38,6 +38,19 @@ class DossierArguments(Protocol):
     def incremental_ima(self) -> Mapping[str, Any] | None: ...
 
 
+class SignArguments(Protocol):
+    """The arguments of `utility sign`."""
+
+    @property
+    def nonce(self) -> str: ...
+
+    @property
+    def include_certificate(self) -> bool: ...
+
+    @property
+    def include_tpm_quote(self) -> bool: ...
+
+
 class Device:
     """What commands ask for. Raises ProviderError only."""
 
@@ -77,9 +90,14 @@ class Device:
             )
             return self._integrity.collect(request, caller)
 
-    def sign(self, payload: bytes, nonce: str, include_certificate: bool, caller: Caller) -> str:
+    def sign(self, payload: bytes, options: SignArguments, caller: Caller) -> str:
         with auditing(self._services, caller, "sign"):
-            return self._integrity.sign(payload, nonce=nonce, include_certificate=include_certificate)
+            return self._integrity.sign(
+                payload,
+                nonce=options.nonce,
+                include_certificate=options.include_certificate,
+                include_tpm_quote=options.include_tpm_quote,
+            )
 
     def version_text(self) -> str:
         with _described():

@@ -24,6 +24,7 @@ from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
 from agent.storage.import_folder import ImportFolder
 from agent.storage.sealing import Sealer
+from agent.tpm.device import Tpm
 from agent.yang.schema import Schema
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Services:
         sealer: seals the passwords of the configuration.
         enroller: everything that trustpoints can be told to do.
         fingerprints: of the installed packages.
+        tpm: the machine's, if it has one.
         dossiers: how many were collected.
         dossier_sections: by selector, what providers add to dossiers.
     """
@@ -81,6 +83,7 @@ class Services:
     sealer: Sealer
     enroller: Enroller
     fingerprints: FingerprintWatch
+    tpm: Tpm
     hash_password: Callable[[str], str]
     ssh_limit_listeners: list[Callable[[SshServerLimits], None]] = field(default_factory=list)
     dossiers: DossierStatistics = field(default_factory=DossierStatistics)

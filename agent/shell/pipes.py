@@ -1,7 +1,7 @@
 """What may follow a `|` behind a show command.
 
     begin TEXT, include TEXT, exclude TEXT    choose lines by a text in them (not a pattern)
-    utility sign nonce N [include-certificate]    sign what came so far; nothing may follow
+    utility sign nonce N [include-certificate] [include-tpm-quote]    sign what came so far; nothing may follow
 
 A filter gets the output without its time line, so that what is signed is what the command shows.
 """
@@ -15,12 +15,14 @@ from agent.caller import Caller
 from agent.shell.dossier_arguments import read_nonce
 from agent.shell.errors import CommandRefusedError, IncompleteCommandError, InvalidInputError
 from agent.shell.grammar import Grammar, find_keyword
-from agent.shell.services import ShellServices
+from agent.shell.services import ShellServices, SignOptions
 from agent.shell.words import Part, Word
 
 #: Gets text and gives text; may raise ProviderError.
 Filter = Callable[[str], str]
 
+#: Word behind `utility sign` -> the option that it switches on.
+_INCLUDED: Final = {"include-certificate": "include_certificate", "include-tpm-quote": "include_tpm_quote"}
 FILE_REFUSED: Final = "% Output can't be written to files of this device: redirect it where you run ssh."
 
 
@@ -81,20 +83,20 @@ def _read_line_filter(name: str, words: Sequence[Word], line: str) -> Filter:
 
 def _read_sign(words: Sequence[Word], line: str, services: ShellServices, caller: Caller) -> Filter:
     nonce: str | None = None
-    include_certificate = False
+    included: set[str] = set()
     remaining = iter(words)
     for word in remaining:
-        keyword = find_keyword(word, ("nonce", "include-certificate"), line)
+        keyword = find_keyword(word, ("nonce", *_INCLUDED), line)
         if keyword == "nonce" and nonce is None:
             value = next(remaining, None)
             if value is None:
                 raise IncompleteCommandError
             nonce = read_nonce(value)
-        elif keyword == "include-certificate" and not include_certificate:
-            include_certificate = True
+        elif keyword in _INCLUDED and keyword not in included:
+            included.add(keyword)
         else:
             raise InvalidInputError(word.column)
     if nonce is None:
         raise IncompleteCommandError
-    given = nonce
-    return lambda text: services.sign(text.encode(), given, include_certificate, caller)
+    options = SignOptions(nonce, **{_INCLUDED[keyword]: True for keyword in included})
+    return lambda text: services.sign(text.encode(), options, caller)

@@ -31,6 +31,21 @@ class DossierOptions:
     incremental_ima: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SignOptions:
+    """The arguments of `utility sign`.
+
+    Attributes:
+        nonce: 1 to 128 printable ASCII characters.
+        include_certificate: the envelope has the signer's certificates.
+        include_tpm_quote: it has a quote of the TPM.
+    """
+
+    nonce: str
+    include_certificate: bool = False
+    include_tpm_quote: bool = False
+
+
 class ShellServices(Protocol):
     """Functions of the agent, the same ones that its NETCONF rpcs call. All may raise ProviderError, whose message is
     shown."""
@@ -55,7 +70,7 @@ class ShellServices(Protocol):
     def dossier(self, options: DossierOptions, caller: Caller) -> str:
         """The dossier's JSON text."""
 
-    def sign(self, payload: bytes, nonce: str, include_certificate: bool, caller: Caller) -> str:
+    def sign(self, payload: bytes, options: SignOptions, caller: Caller) -> str:
         """The signed envelope's JSON text."""
 
     def version_text(self) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,3 +96,69 @@ def test_a_request_for_another_authority_is_signed_by_the_tpm_and_the_key_stays_
 def test_what_the_tpm_does_not_hold_is_refused(device: Device, leaves: dict[str, object]) -> None:
     error = device.operator.refused("generate-key-pair", TCK, held_by="tpm", **leaves)
     assert where(error) == ("operation-not-supported", "key-not-supported", "held-by")
+
+
+@pytest.fixture(scope="module")
+def quoted(device: Device) -> str:
+    """A signed dossier with a quote."""
+    reply = journey.rpc(
+        device.operator.session,
+        f'<collect-dossier xmlns="{journey.NS["tci"]}"><selector>system-integrity-snapshot</selector>'
+        f"<nonce>{NONCE}</nonce><sign><include-certificate>true</include-certificate>"
+        "<include-tpm-quote>true</include-tpm-quote></sign></collect-dossier>",
+    )
+    return str(reply.findtext("{*}envelope"))
+
+
+def test_a_dossier_with_a_quote_is_verified(device: Device, quoted: str, tmp_path: Path) -> None:
+    envelope = tmp_path / "envelope.json"
+    envelope.write_text(quoted)
+    done = verify(device, envelope, NONCE, "--require-tpm-quote")
+    assert done.returncode == 0, done.stdout
+    report = json.loads(done.stdout)
+    assert report["quoted-registers"] == "sha256:0,1,2,3,4,5,6,7,8,9,10,14"
+
+    # The same by others: the envelope by openssl, the quote by tpm2-tools.
+    by_openssl = run(TOP / "scripts/verify-with-openssl", envelope, device.root, NONCE, tmp_path / "payload")
+    assert by_openssl.returncode == 0, by_openssl.stdout + by_openssl.stderr
+    quote = json.loads(base64.b64decode(json.loads(quoted)["tpm-quote"]))
+    for name, member in (("attest", "attest"), ("signature", "signature"), ("key.der", "attestation-key")):
+        (tmp_path / name).write_bytes(base64.b64decode(quote[member]))
+    assert hashlib.sha256((tmp_path / "key.der").read_bytes()).hexdigest() == report["attestation-key"]
+    run("openssl", "pkey", "-pubin", "-inform", "DER", "-in", tmp_path / "key.der", "-out", tmp_path / "key.pem")
+    payload_digest = hashlib.sha256(base64.b64decode(json.loads(quoted)["payload"])).digest()
+    bound = hashlib.sha256(NONCE.encode() + (2).to_bytes(4, "big") + payload_digest).hexdigest()
+    for qualification, status in ((bound, 0), ("00" * 32, 1)):
+        checked = run(
+            "tpm2_checkquote", "-u", tmp_path / "key.pem", "-m", tmp_path / "attest", "-s", tmp_path / "signature",
+            "-g", "sha256", "-q", qualification,
+        )  # fmt: skip
+        assert checked.returncode == status, checked.stderr
+    # The registers are those that the TPM has now.
+    printed = device.tpm.run("tpm2_pcrread", "sha256:10")
+    assert quote["pcr-values"]["sha256"]["10"].upper() in printed
+
+
+def test_a_quote_that_was_tampered_with_is_refused(device: Device, quoted: str, tmp_path: Path) -> None:
+    envelope = tmp_path / "envelope.json"
+    member = json.loads(quoted)["tpm-quote"]
+    quote = base64.b64decode(member).replace(b'"10":"00', b'"10":"01')
+    envelope.write_text(quoted.replace(member, base64.b64encode(quote).decode()))
+    names = [failure["name"] for failure in json.loads(verify(device, envelope).stdout)["failures"]]
+    assert names == ["bad-signature", "pcr-mismatch"]
+    # Without it, the signature does not hold either.
+    envelope.write_text(quoted.replace(f'"tpm-quote": "{member}",\n', ""))
+    names = [failure["name"] for failure in json.loads(verify(device, envelope).stdout)["failures"]]
+    assert names == ["bad-signature"]
+
+
+def test_any_command_can_be_signed_with_a_quote(device: Device, tmp_path: Path) -> None:
+    signed = device.agent.exec(f"show version | utility sign nonce '{NONCE}' include-certificate include-tpm-quote")
+    envelope = tmp_path / "envelope.json"
+    envelope.write_text(signed.stdout)
+    assert verify(device, envelope, NONCE, "--require-tpm-quote").returncode == 0
+    plain = device.agent.exec(f"show version | utility sign nonce '{NONCE}' include-certificate")
+    envelope.write_text(plain.stdout)
+    done = verify(device, envelope, NONCE, "--require-tpm-quote")
+    assert done.returncode == 26
+    assert "no-quote" in done.stdout

@@ -29,6 +29,7 @@ from agent.storage.import_folder import ImportFolder
 from agent.storage.package_keys import PackageKeyFolder
 from agent.storage.sealing import Sealer
 from agent.storage.state_folder import StateFolder
+from agent.tpm.device import NO_TPM, Tpm
 from agent.yang import json_codec, python_codec
 from agent.yang.compiler import compile_schema
 from agent.yang.diff import diff
@@ -99,6 +100,7 @@ class Bench:
                 planner=self.scheduler,
                 key_files=PackageKeyFolder(state.package_keys).files,
             ),
+            tpm=Tpm(NO_TPM, self.clock),
             hash_password=_hash,
             ssh_limit_listeners=[self.limits.append],
         )

@@ -10,6 +10,7 @@ import pytest
 from agent.integrity.envelope import verify_envelope
 from agent.northbound.errors import ProviderError
 from agent.providers.device import Device
+from agent.shell.services import SignOptions
 from agent.yang.errors import DataError
 from tests.providers.bench import ALICE
 from tests.providers.test_trustpoints import certificates, enrolled
@@ -150,7 +151,7 @@ def test_the_shell_gets_the_same_dossier_and_signature(bench):
     device = Device(bench.services)
 
     text = device.dossier(arguments("reboot-history", nonce="1580"), ALICE)
-    envelope = device.sign(text.encode(), "1580", True, ALICE)
+    envelope = device.sign(text.encode(), SignOptions("1580", include_certificate=True), ALICE)
 
     assert verify(bench, envelope, "1580").payload_bytes() == text.encode()
     assert [told["action"] for told in bench.told("/trustconf-system:audit-event")][-2:] == ["collect-dossier", "sign"]
@@ -164,7 +165,7 @@ def test_the_shell_hears_refusals_as_such(bench):
     with pytest.raises(ProviderError, match="selectors"):
         device.dossier(arguments(*(f"s{number}" for number in range(33))), ALICE)
     with pytest.raises(ProviderError, match="authenticate and enroll"):
-        device.sign(b"x", "1", False, ALICE)
+        device.sign(b"x", SignOptions("1"), ALICE)
 
 
 def test_version_and_platform_for_the_shell(bench):
@@ -175,3 +176,15 @@ def test_version_and_platform_for_the_shell(bench):
     (bench.root / "proc/uptime").unlink()
     with pytest.raises(ProviderError, match="This host does not tell"):
         device.version_text()
+
+
+def test_who_asks_for_a_quote_where_there_is_no_tpm_is_refused(bench):
+    enrolled(bench)
+    for path, request in (
+        ("collect-dossier", {"sign": {"include-tpm-quote": True}}),
+        ("sign", {"payload": "eA==", "include-tpm-quote": True}),
+    ):
+        with pytest.raises(ProviderError) as refused:
+            bench.call(f"/trustconf-integrity:{path}", request)
+        assert (refused.value.tag, refused.value.app_tag) == ("operation-failed", "tpm-absent")
+        assert refused.value.path == "include-tpm-quote"

@@ -45,10 +45,10 @@ class Services:
         self.asked.append((options, caller))
         return DOSSIER
 
-    def sign(self, payload, nonce, include_certificate, caller):
-        if nonce == "no-key":
+    def sign(self, payload, options, caller):
+        if options.nonce == "no-key":
             raise ProviderError("data-missing", "The trustpoint has no certificate: enroll it first.")
-        self.signed.append((payload, nonce, include_certificate, caller))
+        self.signed.append((payload, options, caller))
         return '{"envelope":1}'
 
     def version_text(self):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.shell.services import DossierOptions
+from agent.shell.services import DossierOptions, SignOptions
 from tests.shell.rig import ADMIN, DOSSIER, TIME_LINE, Services, run
 
 VERSION = TIME_LINE + "trustconf, Version 0.1.0\n\nSystem uptime is 1 day\n"
@@ -132,18 +132,20 @@ class TestPipes:
         assert result.status == 1
 
     @pytest.mark.parametrize(
-        ("pipe", "include_certificate"),
+        ("pipe", "options"),
         [
-            ("utility sign nonce 1580", False),
-            ("utility sign nonce 1580 include-certificate", True),
-            ("util sign include-certificate nonce 1580", True),
+            ("utility sign nonce 1580", SignOptions("1580")),
+            ("utility sign nonce 1580 include-certificate", SignOptions("1580", include_certificate=True)),
+            ("util sign include-certificate nonce 1580", SignOptions("1580", include_certificate=True)),
+            ("utility sign nonce 1580 include-tpm-quote", SignOptions("1580", include_tpm_quote=True)),
+            ("utility sign include-t include-c nonce 1580", SignOptions("1580", True, True)),
         ],
     )
-    def test_any_show_command_can_be_signed(self, pipe, include_certificate):
+    def test_any_show_command_can_be_signed(self, pipe, options):
         services = Services()
         result = run(f"show version | include Version | {pipe}", services)
         assert result.text == TIME_LINE + '{"envelope":1}\n'
-        assert services.signed == [(b"trustconf, Version 0.1.0\n", "1580", include_certificate, ADMIN)]
+        assert services.signed == [(b"trustconf, Version 0.1.0\n", options, ADMIN)]
 
     def test_nothing_follows_a_signature(self):
         services = Services()
@@ -236,7 +238,7 @@ class TestDossier:
             services,
         )
         assert result.text == TIME_LINE + '{"envelope":1}\n'
-        assert services.signed == [(DOSSIER.encode(), "1580", True, ADMIN)]
+        assert services.signed == [(DOSSIER.encode(), SignOptions("1580", include_certificate=True), ADMIN)]
 
     def test_a_mistake_behind_the_pipe_collects_nothing(self):
         services = Services()

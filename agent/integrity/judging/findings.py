@@ -40,6 +40,7 @@ class Kind(Enum):
     OTHER_PACKAGE = ("other-package", Severity.ALARM, 33, "a package is another one under the same version")
     BROKEN_INVENTORY = ("broken-inventory", Severity.ALARM, 34, "snapshots of the filesystem do not follow each other")
     BROKEN_IMA_LOG = ("broken-ima-log", Severity.ALARM, 35, "the IMA log does not follow from the previous one")
+    IMA_MISMATCH = ("ima-mismatch", Severity.ALARM, 35, "the IMA log does not lead to the register that the TPM quotes")
     IMA_VIOLATIONS = ("ima-violations", Severity.ALARM, 36, "files were written to while IMA measured them")
     BOOT_STATE_CHANGED = ("boot-state-changed", Severity.ALARM, 37, "the system was started in another way")
     HISTORY_REWRITTEN = ("history-rewritten", Severity.ALARM, 38, "a history lacks what it had before")

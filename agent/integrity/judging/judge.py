@@ -28,9 +28,11 @@ from agent.integrity.judging.identity import judge_identity
 from agent.integrity.judging.ima import judge_ima
 from agent.integrity.judging.long_json import JsonError
 from agent.integrity.judging.packages import judge_packages
+from agent.integrity.judging.quoted import judge_quoted
 from agent.integrity.judging.reading import MAX_DOSSIER, Dossier, MalformedError, NotADossierError, read_dossier
 from agent.integrity.judging.sections import judge_sections
 from agent.integrity.packages.known_good import KnownGood
+from agent.integrity.tpm.envelope_quote import judge_quote
 from agent.integrity.verdict import Failure, Verdict
 
 #: Findings of one kind that are kept.
@@ -114,7 +116,13 @@ class Judgement:
 
 
 def read_evidence(
-    source: BinaryIO, *, trust_anchor: bytes, nonce: str | None, at: datetime, is_any_nonce: bool = False
+    source: BinaryIO,
+    *,
+    trust_anchor: bytes,
+    nonce: str | None,
+    at: datetime,
+    is_any_nonce: bool = False,
+    is_quote_required: bool = False,
 ) -> Evidence:
     """Verify an envelope and read the dossier in it, or read a dossier that has none.
 
@@ -124,6 +132,7 @@ def read_evidence(
         nonce: the one that was sent, None to expect none.
         at: when the certificates must be valid.
         is_any_nonce: take an envelope with any nonce: one that was judged when it came.
+        is_quote_required: an envelope without a quote of a TPM is refused.
 
     Raises:
         ValueError: there is a signature, and `trust_anchor` holds no certificate.
@@ -140,6 +149,7 @@ def read_evidence(
     if is_any_nonce and Failure.WRONG_NONCE in verdict.failures:
         source.seek(0)
         verdict = verify_envelope(source, trust_anchor, verdict.nonce, at)
+    verdict = judge_quote(verdict, required=is_quote_required)
     if verdict.payload is None:
         return Evidence(verdict, None)
     return _read(verdict, verdict.payload, is_nonce_checked=verdict.verified and nonce is not None and not is_any_nonce)
@@ -190,6 +200,7 @@ def _findings(evidence: Evidence, known: Known) -> Iterator[Finding]:
         lambda: judge_configuration(dossier, baseline),
         lambda: judge_filesystem(dossier, last),
         lambda: judge_ima(dossier, last),
+        lambda: judge_quoted(dossier, verdict.quoted_registers if verdict else {}),
     )
     for judgement in judgements:
         try:

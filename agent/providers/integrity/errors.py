@@ -11,6 +11,7 @@ from agent.integrity.nonce import MAX_NONCE_LENGTH, NonceError
 from agent.pki.errors import KeyNotFoundError
 from agent.providers.pki_errors import PKI_REFUSALS
 from agent.providers.refusals import Refusal, Refusals
+from agent.tpm.errors import TpmAbsentError, TpmError
 
 #: Words for parts of a request: "nonce", "payload", "selector".
 INTEGRITY_REFUSALS: Final[Refusals] = MappingProxyType(
@@ -18,6 +19,8 @@ INTEGRITY_REFUSALS: Final[Refusals] = MappingProxyType(
         **PKI_REFUSALS,
         # The request names no key: what is missing is the device's, not the client's.
         KeyNotFoundError: Refusal("operation-failed", "key-not-found"),
+        TpmAbsentError: Refusal("operation-failed", "tpm-absent", "tpm"),
+        TpmError: Refusal("operation-failed", "tpm-unusable", "tpm"),
         NonceError: Refusal(
             "invalid-value",
             "invalid-nonce",

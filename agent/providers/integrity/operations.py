@@ -10,9 +10,11 @@ from agent import __version__
 from agent.caller import Caller
 from agent.integrity.content import BytesContent
 from agent.integrity.dossier import DossierRequest, collect
-from agent.integrity.envelope import SignedContent, Signer, sign_envelope
+from agent.integrity.envelope import Quoter, SignedContent, Signer, sign_envelope
 from agent.integrity.sections import MAX_COMMITS, CommitSummary, DossierSources
 from agent.integrity.sources.description import Product
+from agent.integrity.tpm.quote import extra_data
+from agent.integrity.tpm.quoting import TpmQuoter
 from agent.pki.trustpoint import SYSTEM_TRUSTPOINT
 from agent.providers.integrity.errors import INTEGRITY_REFUSALS
 from agent.providers.refusals import refusing
@@ -24,7 +26,9 @@ PRODUCT: Final = Product(AGENT_NAME, __version__)
 
 #: Through what a commit came, by whether it had a NETCONF session.
 _CLIENTS: Final = MappingProxyType({True: "netconf", False: "cli"})
-_LEAVES: Final = MappingProxyType({"nonce": "nonce", "payload": "payload", "selector": "selector"})
+_LEAVES: Final = MappingProxyType(
+    {"nonce": "nonce", "payload": "payload", "selector": "selector", "tpm": "include-tpm-quote"}
+)
 
 
 class IntegrityOperations:
@@ -47,27 +51,48 @@ class IntegrityOperations:
         return text
 
     def collect_signed(
-        self, request: DossierRequest, caller: Caller, *, nonce: str | None, include_certificate: bool
+        self,
+        request: DossierRequest,
+        caller: Caller,
+        *,
+        nonce: str | None,
+        include_certificate: bool,
+        include_tpm_quote: bool = False,
     ) -> str:
         """The envelope's text around a dossier. Raises ProviderError, before anything is collected if the system
-        trustpoint can't sign."""
+        trustpoint can't sign, or there is no TPM to quote."""
         with refusing(INTEGRITY_REFUSALS, _LEAVES):
             signer = self._signer()
+            quoter = self._quoter(nonce) if include_tpm_quote else None
             dossier = BytesContent(collect(request, self._sources).encode())
             envelope = _text(
-                sign_envelope(dossier, nonce=nonce, signer=signer, include_certificate=include_certificate)
+                sign_envelope(
+                    dossier, nonce=nonce, signer=signer, include_certificate=include_certificate, quote=quoter
+                )
             )
         self._services.dossiers.record(self._services.clock.now(), caller.user, signed=True)
         return envelope
 
-    def sign(self, payload: bytes, *, nonce: str | None, include_certificate: bool) -> str:
+    def sign(
+        self, payload: bytes, *, nonce: str | None, include_certificate: bool, include_tpm_quote: bool = False
+    ) -> str:
         """The envelope's text around `payload`. Raises ProviderError."""
         with refusing(INTEGRITY_REFUSALS, _LEAVES):
             return _text(
                 sign_envelope(
-                    BytesContent(payload), nonce=nonce, signer=self._signer(), include_certificate=include_certificate
+                    BytesContent(payload),
+                    nonce=nonce,
+                    signer=self._signer(),
+                    include_certificate=include_certificate,
+                    quote=self._quoter(nonce) if include_tpm_quote else None,
                 )
             )
+
+    def _quoter(self, nonce: str | None) -> Quoter:
+        """What makes the quote of an envelope. Raises TpmError."""
+        tpm = TpmQuoter(self._services.tpm)
+        tpm.require()
+        return lambda payload_digest, algorithm: tpm.quote(extra_data(nonce, payload_digest)).text()
 
     def _signer(self) -> Signer:
         return self._services.trustpoint_store.signer(SYSTEM_TRUSTPOINT)

@@ -22,12 +22,16 @@ class IntegrityRpcs:
             context.caller,
             nonce=sign.get("nonce", nonce),
             include_certificate=sign["include-certificate"],
+            include_tpm_quote=sign["include-tpm-quote"],
         )
         return {"envelope": envelope}
 
     def sign(self, request: Record, context: RpcContext) -> Record:
         envelope = self._operations.sign(
-            request["payload"], nonce=request.get("nonce"), include_certificate=request["include-certificate"]
+            request["payload"],
+            nonce=request.get("nonce"),
+            include_certificate=request["include-certificate"],
+            include_tpm_quote=request["include-tpm-quote"],
         )
         return {"envelope": envelope}
 
