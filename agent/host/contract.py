@@ -8,7 +8,11 @@ relative path or a command that is not allowed, which is a fault of the caller).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    # It imports this module.
+    from agent.host.trees import Folder
 
 #: Caps that apply when the caller names none.
 DEFAULT_MAX_BYTES = 1024 * 1024
@@ -94,6 +98,9 @@ class Host(Protocol):
 
     def attribute(self, path: str, name: str) -> bytes | None:
         """The extended attribute of what is at `path`, which may be a link itself; None if there is none."""
+
+    def open_folder(self, path: str) -> Folder:
+        """A folder to walk from; whoever opens it closes it. Not for recordings, which would hold the whole disk."""
 
     def run(
         self,

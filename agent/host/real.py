@@ -23,6 +23,7 @@ from agent.host.contract import (
     check_path,
 )
 from agent.host.errors import AbsentError, TimeLimitError, TooLargeError, from_os_error
+from agent.host.trees import OpenFolder
 
 _PIPE_CHUNK = 65536
 
@@ -50,6 +51,9 @@ class RealHost:
 
     def attribute(self, path: str, name: str) -> bytes | None:
         return files.attribute(check_path(path), path, name)
+
+    def open_folder(self, path: str) -> OpenFolder:
+        return OpenFolder.at(check_path(path), path, self._clock.monotonic)
 
     def run(
         self,

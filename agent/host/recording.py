@@ -2,7 +2,8 @@
 
 `RecordingHost` passes every question on to another host and writes question and answer down; `ReplayHost` answers from
 that. Limits are not part of the question: the answer is checked against the limits of whoever asks again. A question
-that was asked several times gets its answers in order, and the last one from then on.
+that was asked several times gets its answers in order, and the last one from then on. Folders that somebody walks
+through are passed on and not written down.
 
 A recording holds what was read, serial numbers and machine-ids too: whoever sends one should look at it first.
 Loading one is safe: it is plain JSON (or a zip file with one JSON member), size-capped.
@@ -33,6 +34,7 @@ from agent.host.contract import (
     check_path,
 )
 from agent.host.errors import ERROR_KINDS, HostError, NotRecordedError, TooLargeError
+from agent.host.trees import Folder
 
 FORMAT = "trustconf-host-recording"
 VERSION = 1
@@ -143,6 +145,9 @@ class RecordingHost:
     def attribute(self, path: str, name: str) -> bytes | None:
         return self._ask(("attribute", name, path), lambda: self._host.attribute(path, name), _maybe_bytes_out)
 
+    def open_folder(self, path: str) -> Folder:
+        return self._host.open_folder(path)
+
     def run(
         self,
         argv: tuple[str, ...],
@@ -193,6 +198,9 @@ class ReplayHost:
 
     def attribute(self, path: str, name: str) -> bytes | None:
         return self._answer(("attribute", name, check_path(path)), _maybe_bytes_in)
+
+    def open_folder(self, path: str) -> Folder:
+        raise NotRecordedError(check_path(path), "is in no recording: whole folders are not recorded")
 
     def run(
         self,

@@ -24,6 +24,7 @@ from agent.host.contract import (
     check_path,
 )
 from agent.host.errors import AbsentError, TooLargeError, UnreadableError
+from agent.host.trees import OpenFolder
 
 #: Links followed in one path before it is called a loop, as the kernel does it.
 MAX_LINKS = 40
@@ -68,6 +69,9 @@ class RootedHost:
 
     def attribute(self, path: str, name: str) -> bytes | None:
         return files.attribute(self._place(path, follow_last=False), path, name)
+
+    def open_folder(self, path: str) -> OpenFolder:
+        return OpenFolder.at(self._place(path, follow_last=False), path, self._clock.monotonic)
 
     def run(
         self,
