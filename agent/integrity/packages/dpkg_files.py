@@ -17,7 +17,7 @@ from agent.integrity.errors import unavailable
 from agent.integrity.packages.fingerprint import FileClaim, FileClass, FileFacts
 from agent.integrity.sources.dpkg import DpkgPackage, dpkg_packages
 
-_INFO = "/var/lib/dpkg/info"
+INFO = "/var/lib/dpkg/info"
 _DIVERSIONS = "/var/lib/dpkg/diversions"
 MAX_LIST_BYTES = 64 * 1024 * 1024
 MAX_INFO_FILES = 2_000_000
@@ -45,8 +45,8 @@ def read_dpkg(host: Host) -> Iterator[DpkgFiles]:
     """The packages of dpkg; raises SourceUnavailableError."""
     packages = dpkg_packages(host)
     try:
-        names = frozenset(host.list_dir(_INFO, MAX_INFO_FILES))
-        diversions = _diversions(host)
+        names = frozenset(host.list_dir(INFO, MAX_INFO_FILES))
+        diversions = read_diversions(host)
     except HostError as error:
         raise unavailable(error) from None
     for package in packages:
@@ -58,17 +58,17 @@ def read_dpkg(host: Host) -> Iterator[DpkgFiles]:
 def _files(host: Host, package: DpkgPackage, found: str | None, diversions: dict[str, tuple[str, str]]) -> DpkgFiles:
     conffiles = dict(package.conffiles)
     claims = [
-        md5_claim(path, digest, FileClass.CONFIGURATION, _place(path, package.name, diversions))
+        md5_claim(path, digest, FileClass.CONFIGURATION, diverted_place(path, package.name, diversions))
         for path, digest in conffiles.items()
     ]
     if found is None:
         return DpkgFiles(package, Basis.NONE, tuple(claims))
     try:
-        content = host.read_file(f"{_INFO}/{found}", MAX_LIST_BYTES)
+        content = host.read_file(f"{INFO}/{found}", MAX_LIST_BYTES)
     except HostError:
         return DpkgFiles(package, Basis.NONE, tuple(claims))
     claims += [
-        md5_claim(path, digest, FileClass.SOFTWARE, _place(path, package.name, diversions))
+        md5_claim(path, digest, FileClass.SOFTWARE, diverted_place(path, package.name, diversions))
         for path, digest in parse_md5sums(content)
         if path not in conffiles
     ]
@@ -87,7 +87,7 @@ def parse_md5sums(content: bytes) -> Iterator[tuple[str, str]]:
             yield "/" + os.fsdecode(path), digest.decode("ascii", "replace").lower()
 
 
-def _diversions(host: Host) -> dict[str, tuple[str, str]]:
+def read_diversions(host: Host) -> dict[str, tuple[str, str]]:
     """Diverted path -> where it is now, and the package whose file stands there instead (":" for none)."""
     try:
         lines = os.fsdecode(host.read_file(_DIVERSIONS, MAX_LIST_BYTES)).split("\n")
@@ -97,6 +97,7 @@ def _diversions(host: Host) -> dict[str, tuple[str, str]]:
     return {path: (place, owner) for path, place, owner in triples if place.startswith("/") and "\0" not in place}
 
 
-def _place(path: str, package: str, diversions: dict[str, tuple[str, str]]) -> str:
+def diverted_place(path: str, package: str, diversions: dict[str, tuple[str, str]]) -> str:
+    """Where a package's file is if it was diverted, else ""."""
     place, owner = diversions.get(path, ("", package))
     return "" if owner == package else place
