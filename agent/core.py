@@ -36,6 +36,7 @@ from agent.providers import (
     keystore,
     netconf_monitoring,
     packages,
+    quotes,
     system,
     trustpoints,
     trustpool,
@@ -64,7 +65,7 @@ from agent.yang.validation import Validator
 from agent.yang.xpath import XPathEvaluator
 
 #: The providers that need nothing but the services; those of the protocol itself are registered one by one.
-PROVIDERS = (system, keys, trustpoints, trustpool, keystore, cisco, integrity, packages)
+PROVIDERS = (system, keys, trustpoints, trustpool, keystore, cisco, integrity, packages, quotes)
 
 
 class RunningView:

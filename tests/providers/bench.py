@@ -18,7 +18,7 @@ from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
 from agent.pki.trustpool import Trustpool
 from agent.pki.user_key_store import UserKeyStore
-from agent.providers import cisco, integrity, keys, keystore, packages, system, trustpoints, trustpool
+from agent.providers import cisco, integrity, keys, keystore, packages, quotes, system, trustpoints, trustpool
 from agent.providers.packages.watch import FingerprintWatch
 from agent.providers.services import Services
 from agent.providers.trustpoints.wiring import make_enroller
@@ -46,7 +46,7 @@ ALICE = Caller("alice", 7, "192.0.2.1", ("administrators",))
 class Bench:
     """One device. `running` is replaced by `commit`."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, tpm: str = NO_TPM):
         self.clock = ManualClock(NOW)
         self.root = folder / "host"
         (self.root / "proc").mkdir(parents=True)
@@ -57,7 +57,8 @@ class Bench:
         state = StateFolder(folder / "state")
         self.database = Database.open(state.database)
         sealer = Sealer.from_state_folder(state)
-        key_store = KeyStore(self.database, sealer, self.clock)
+        device_tpm = Tpm(tpm, self.clock)
+        key_store = KeyStore(self.database, sealer, self.clock, tpm=device_tpm)
         trustpoint_store = TrustpointStore(self.database, key_store, self.clock)
         self.scheduler = Scheduler(self.clock)
         self.scheduler.start()
@@ -100,12 +101,12 @@ class Bench:
                 planner=self.scheduler,
                 key_files=PackageKeyFolder(state.package_keys).files,
             ),
-            tpm=Tpm(NO_TPM, self.clock),
+            tpm=device_tpm,
             hash_password=_hash,
             ssh_limit_listeners=[self.limits.append],
         )
         self.registry = Registry(SCHEMA)
-        for provider in (system, keys, trustpoints, trustpool, keystore, cisco, integrity, packages):
+        for provider in (system, keys, trustpoints, trustpool, keystore, cisco, integrity, packages, quotes):
             provider.register(self.registry, self.services)
 
     def get(self, path):

@@ -8,12 +8,13 @@ nothing is stored; it survives that the owner is cleared.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from agent.integrity.tpm.attestation import AttestationError, read_attestation
 from agent.integrity.tpm.quote import Quote, has_values
-from agent.tpm.commands import ENDORSEMENT, Commands
+from agent.tpm.commands import ENDORSEMENT
 from agent.tpm.device import Tpm
 from agent.tpm.errors import TpmUnusableError
 from agent.tpm.structures import Selection, attestation_key, public_key_der
@@ -29,6 +30,23 @@ _UNIQUE: Final = hashlib.sha256(b"trustconf attestation key").digest()
 _DIGEST: Final = "sha256"
 #: Registers go on while they are quoted: values and quote are taken again until they agree.
 _ATTEMPTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TpmDescription:
+    """What a TPM is: nothing of this changes while the machine runs.
+
+    Attributes:
+        manufacturer: its letters, "IFX", "NTC", "IBM" (swtpm).
+        firmware: its firmware's version, "7.85.4555.0".
+        banks: the banks of registers that are in use, and their registers.
+        attestation_key: SubjectPublicKeyInfo (DER) of the key that signs quotes.
+    """
+
+    manufacturer: str
+    firmware: str
+    banks: Mapping[str, tuple[int, ...]]
+    attestation_key: bytes
 
 
 class Quoter(Protocol):
@@ -62,17 +80,20 @@ class TpmQuoter:
                         return Quote(public_key_der(public), attest, signature, values)
         raise TpmUnusableError("The registers of the TPM change faster than they are quoted; try again.")
 
-    def registers(self, selection: Selection | None = None) -> dict[str, dict[int, bytes]]:
-        """The values of registers, unsigned: those of `selection`, or all of the usual bank. Raises TpmError."""
+    def describe(self) -> TpmDescription:
+        """What it is. Raises TpmError."""
         with self._tpm.session() as commands:
-            return _registers(commands, selection)
+            manufacturer, firmware = commands.identity()
+            banks = commands.banks()
+            with commands.primary(ENDORSEMENT, attestation_key(_UNIQUE)) as (_, public):
+                return TpmDescription(manufacturer, firmware, banks, public_key_der(public))
 
-
-def _registers(commands: Commands, selection: Selection | None) -> dict[str, dict[int, bytes]]:
-    banks = commands.banks()
-    usual = usual_bank(banks)
-    wanted = selection or {usual: banks[usual]}
-    return {bank: commands.registers(bank, numbers) for bank, numbers in wanted.items()}
+    def registers(self) -> dict[str, dict[int, bytes]]:
+        """The values of all registers of the usual bank, unsigned. Raises TpmError."""
+        with self._tpm.session() as commands:
+            banks = commands.banks()
+            bank = usual_bank(banks)
+            return {bank: commands.registers(bank, banks[bank])}
 
 
 def usual_bank(banks: dict[str, tuple[int, ...]]) -> str:
@@ -88,8 +109,3 @@ def _agree(attest: bytes, values: dict[str, dict[int, bytes]]) -> bool:
         return has_values(read_attestation(attest), values, _DIGEST)
     except AttestationError as error:
         raise TpmUnusableError("The TPM has answered what is no quote.") from error
-
-
-def selection_of(bank: str, registers: Sequence[int]) -> Selection:
-    """The registers of one bank, as the others of this module take them."""
-    return {bank: tuple(sorted(set(registers)))}
