@@ -17,10 +17,12 @@ _NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 
 
 class BlockFolder:
-    """The folder at `path`, made (mode 0700) when something is written."""
+    """The folder at `path`, made (mode 0700) when it does not exist."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        with contextlib.suppress(OSError):
+            path.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
     def read(self, name: str, max_bytes: int) -> bytes | None:
         """The content of a file; None if there is none, it is larger, or it can't be read."""

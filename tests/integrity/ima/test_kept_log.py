@@ -210,6 +210,7 @@ def test_the_cache_is_limited_and_the_log_answers_for_the_rest(tmp_path, monkeyp
 
 def test_a_cache_that_can_t_be_written_costs_nothing_but_time(tmp_path):
     device = Device(tmp_path, usual(25))
+    device.cache.rmdir()
     device.cache.write_text("a file in its place")
     assert device.numbers(20) == [21, 22, 23, 24, 25]
 
