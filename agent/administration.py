@@ -7,6 +7,7 @@ answered by the shell.
 
 from __future__ import annotations
 
+import codecs
 import re
 import threading
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from agent.pki.user_keys import parse_user_key
 from agent.storage.errors import StateFolderInUseError, StorageError
 from agent.storage.state_folder import CONTROL_SOCKET, StateFolder
 from agent.transport.authentication import MAX_PASSWORD_BYTES
-from agent.transport.control_client import AgentUnreachableError, CommandAnswer, is_agent_running, run_command
+from agent.transport.control_client import AgentUnreachableError, is_agent_running, run_command
 from agent.transport.control_netconf import EditRefusedError, edit_running
 from agent.yang.errors import DataError, ValidationFailure
 
@@ -69,18 +70,27 @@ def add_user(
         raise AdministrationError(str(error)) from error
 
 
-def show(state_dir: Path, line: str) -> CommandAnswer:
-    """Run a show command. Raises AdministrationError when the state folder can't be used."""
+def show(state_dir: Path, line: str, write: Callable[[str], object]) -> int:
+    """Run a show command; what it prints goes to `write` as it comes, its exit status is given.
+
+    Raises AdministrationError when the state folder can't be used.
+    """
     if not state_dir.is_dir() or not any(state_dir.iterdir()):
         raise AdministrationError(
             f"There is no agent's state in {state_dir}. Name with --state-dir the folder that 'trustconf serve' uses."
         )
 
-    def run(core: Core) -> CommandAnswer:
+    def run(core: Core) -> int:
         result = core.shell.run(line, LOCAL)
-        return CommandAnswer(result.text, result.status)
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            for chunk in result.chunks():
+                write(decoder.decode(chunk))
+        finally:
+            result.close()
+        return result.status
 
-    return _carry_out(state_dir, lambda socket: run_command(socket, line), run)
+    return _carry_out(state_dir, lambda socket: run_command(socket, line, write), run)
 
 
 def _carry_out(state_dir: Path, by_agent: Callable[[Path], Result], by_state: Callable[[Core], Result]) -> Result:

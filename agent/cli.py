@@ -274,11 +274,9 @@ def _show(arguments: argparse.Namespace) -> int:
     from agent.administration import AdministrationError, show
 
     try:
-        result = show(arguments.state_dir, " ".join(["show", *map(_quoted, arguments.words)]))
+        return show(arguments.state_dir, " ".join(["show", *map(_quoted, arguments.words)]), sys.stdout.write)
     except AdministrationError as error:
         raise CommandError(str(error)) from error
-    print(result.output, end="" if result.output.endswith("\n") else "\n")
-    return result.status
 
 
 def _quoted(word: str) -> str:

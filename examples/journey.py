@@ -156,9 +156,11 @@ def edit_candidate(m: manager.Manager, content: str) -> None:
 
 def rpc(m: manager.Manager, text: str) -> etree._Element:
     """Send an rpc of a module; the reply's element."""
-    # ncclient gives the reply as text; a parser without entities reads it.
+    # ncclient gives the reply as text; a parser without entities reads it. A dossier may be a larger text than libxml2
+    # takes of its own accord.
     reply = m.dispatch(to_ele(text))
-    return etree.fromstring(reply.xml.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
+    return etree.fromstring(reply.xml.encode(), parser)
 
 
 def main() -> int:

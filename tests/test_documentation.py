@@ -21,10 +21,21 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from agent.integrity import dossier, envelope, envelope_text, nonce, sections, signed_text, verdict
+from agent.integrity import (
+    content,
+    dossier,
+    envelope,
+    envelope_text,
+    nonce,
+    sections,
+    signed_text,
+    turns,
+    verdict,
+)
 from agent.integrity.judging import findings, judge, long_json, reading
 from agent.integrity.sources import dpkg, inventory, reboots, rpm
 from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
+from agent.netconf import framing
 from agent.netconf.filters import compile_filter
 from agent.netconf.limits import Limits
 from agent.netconf.namespaces import BASE, local_name
@@ -34,10 +45,10 @@ from agent.pki.enrollment import enrolling, states
 from agent.providers import waiting
 from agent.providers.pki_errors import PKI_REFUSALS
 from agent.settings import LOG_FORMATS, LOG_LEVELS, MAX_FILE_SIZE, MAX_MESSAGE_SIZE_RANGE, Settings, load_settings
-from agent.shell import dossier_arguments, shell
+from agent.shell import dossier_arguments, pipes, shell
 from agent.shell.commands import COMMANDS
 from agent.shell.words import read_command
-from agent.storage import sealing
+from agent.storage import dossier_log, sealing
 from agent.storage.commit_log import KEPT_COMMITS
 from agent.transport import authentication, host_keys
 from agent.transport.limits import TransportLimits
@@ -341,7 +352,7 @@ def span(numbers):
 #: page -> row of the table under "Limits" -> how its value begins.
 TABLES = {
     "netconf.md": {
-        "size of a message": f"{NETCONF.message // MIB} MiB",
+        "size of a message to the agent": f"{NETCONF.message // MIB} MiB",
         "depth of elements in a message": NETCONF.depth,
         "attributes of an element, namespace declarations in scope": NETCONF.attributes,
         "elements of a subtree filter": NETCONF.filter_nodes,
@@ -364,6 +375,7 @@ TABLES = {
         "commands in a line": shell.MAX_COMMANDS,
         "characters of an option in braces": dossier_arguments.MAX_OPTION_LENGTH,
         "characters of a nonce": nonce.MAX_NONCE_LENGTH,
+        "MiB of an output of which lines are chosen": pipes.MAX_FILTERED // MIB,
     },
 }
 
@@ -428,7 +440,11 @@ PHRASES = {
     ),
     "dossier.md": (
         f"{dossier.MAX_SELECTORS} selectors",
-        f"{dossier.MAX_SECTION_CHARACTERS // MIB} Mi characters a section",
+        f"{dossier.MAX_SECTION_BYTES // MIB} MiB a section and {dossier.MAX_DOSSIER_BYTES // MIB} MiB a dossier",
+        f"the last {content.RESERVED_BYTES // MIB} MiB of the disk",
+        f"in chunks (RFC 6242) of at most {framing.SENT_CHUNK // MIB} MiB",
+        f"the last {dossier_log.KEPT_DOSSIERS} dossiers",
+        f"for their turn, {turns.WAITING_SECONDS:.0f} seconds each",
         f"wtmp files of {reboots.MAX_WTMP_BYTES // MIB} MiB",
         f"{dpkg.MAX_STATUS_BYTES // MIB} MiB of dpkg status",
         f"rpm databases of {rpm.MAX_DATABASE_BYTES // MIB} MiB",

@@ -133,6 +133,10 @@ class Spool:
             at += len(piece)
             yield piece
 
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
     def close(self) -> None:
         self._file.close()
 

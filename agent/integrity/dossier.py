@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
-from agent.integrity.errors import ResultCode, SourceUnavailableError
+from agent.host.errors import HostError
+from agent.integrity.content import Spool, SpoolError, SpoolLimitError
+from agent.integrity.errors import ResultCode, SourceUnavailableError, unavailable
+from agent.integrity.json_pieces import json_pieces
 from agent.integrity.nonce import check_nonce
 from agent.integrity.sections import SECTIONS, DossierSources, Members, Section
 from agent.integrity.sources.description import NODE_NAME, platform_text, version_text
@@ -27,8 +30,18 @@ MODEL_REVISION = "2019-08-05"
 #: More selectors than this in one request are refused.
 MAX_SELECTORS = 32
 MAX_SELECTOR_LENGTH = 64
-#: A section that is larger is replaced by its result-code.
-MAX_SECTION_CHARACTERS = 32 * 1024 * 1024
+#: A section that is larger, or with which the dossier would be larger, is replaced by its result-code.
+MAX_SECTION_BYTES = 384 * 1024 * 1024
+MAX_DOSSIER_BYTES = 511 * 1024 * 1024
+#: What a spool for a dossier must take: result-codes have room also when the sections are at their limit.
+SPOOL_BYTES = MAX_DOSSIER_BYTES + 1024 * 1024
+_ALWAYS_ALLOWED = 16 * 1024
+
+#: How much of a section is written, and looked upon, at once.
+_BATCH_CHARACTERS = 64 * 1024
+_BATCH_PIECES = 512
+
+_PLAIN_MEMBERS = ("collection-start-time", "model-name", "model-revision", "collection-end-time")
 
 FILESYSTEM_INVENTORY = "filesystem-inventory"
 INCREMENTAL_IMA = "incremental-ima"
@@ -65,23 +78,72 @@ class DossierRequest:
             raise DossierRequestError(f"a selector has at most {MAX_SELECTOR_LENGTH} printable characters")
 
 
-def collect(request: DossierRequest, sources: DossierSources) -> str:
-    """The dossier's JSON text, in one line. Never fails because of what the host is or refuses."""
+class CollectionStoppedError(Exception):
+    """Nobody waits for the dossier any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SectionResult:
+    """How one section ended. `size`: bytes of its text."""
+
+    name: str
+    code: ResultCode
+    size: int
+
+
+class Watch(Protocol):
+    """Who looks on while a dossier is collected, and may end it by raising CollectionStoppedError."""
+
+    def begin(self, section: str) -> None: ...
+
+    def progress(self, size: int) -> None:
+        """So many bytes of the dossier are there."""
+
+    def end(self, result: SectionResult) -> None: ...
+
+
+class Unwatched:
+    """Nobody looks on."""
+
+    def begin(self, section: str) -> None:
+        return
+
+    def progress(self, size: int) -> None:
+        return
+
+    def end(self, result: SectionResult) -> None:
+        return
+
+
+def collect(
+    request: DossierRequest, sources: DossierSources, spool: Spool, watch: Watch | None = None
+) -> tuple[SectionResult, ...]:
+    """Write the dossier's JSON text, in one line, into `spool`. Never fails because of what the host is or refuses.
+
+    Whatever the size of the dossier, little of it is in memory. What a section has written before it failed is taken
+    back.
+
+    Raises CollectionStoppedError, SpoolFullError (not even the result-codes have room on the disk).
+    """
+    writer = _Writer(spool, watch or Unwatched())
     host = sources.host
-    members: list[tuple[str, str]] = [
-        ("collection-start-time", json.dumps(sources.clock.now().timestamp())),
-        ("model-name", json.dumps(MODEL_NAME)),
-        ("model-revision", json.dumps(MODEL_REVISION)),
-        ("license-udi", _section(lambda: {"license-udi": license_udi(host)})),
-        ("version", _section(lambda: {"version": version_text(host, sources.product)})),
-        ("platform", _section(lambda: {"platform": platform_text(host)})),
-    ]
-    always = {name for name, _ in members}
-    # A selector can't take the place of what is always there.
-    selected = [selector for selector in _selected(request) if selector not in always]
-    members.extend((selector, _selected_section(selector, request, sources)) for selector in selected)
-    members.append(("collection-end-time", json.dumps(sources.clock.now().timestamp())))
-    return "{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in members) + "}"
+    writer.member("{", "collection-start-time", sources.clock.now().timestamp())
+    writer.member(", ", "model-name", MODEL_NAME)
+    writer.member(", ", "model-revision", MODEL_REVISION)
+    always: dict[str, Callable[[], Members]] = {
+        "license-udi": lambda: {"license-udi": license_udi(host)},
+        "version": lambda: {"version": version_text(host, sources.product)},
+        "platform": lambda: {"platform": platform_text(host)},
+    }
+    for name, members in always.items():
+        writer.section(name, members)
+    for selector in _selected(request):
+        # A selector can't take the place of what is always there.
+        if selector not in always and selector not in _PLAIN_MEMBERS:
+            _write_selected(writer, selector, request, sources)
+    writer.member(", ", "collection-end-time", sources.clock.now().timestamp())
+    spool.write(b"}")
+    return tuple(writer.results)
 
 
 def _selected(request: DossierRequest) -> list[str]:
@@ -90,16 +152,16 @@ def _selected(request: DossierRequest) -> list[str]:
         selected[FILESYSTEM_INVENTORY] = None
     if request.incremental_ima is not None:
         selected[INCREMENTAL_IMA] = None
-    selected.pop("collection-end-time", None)
     return list(selected)
 
 
-def _selected_section(selector: str, request: DossierRequest, sources: DossierSources) -> str:
+def _write_selected(writer: _Writer, selector: str, request: DossierRequest, sources: DossierSources) -> None:
     section = sources.sections.get(selector) or SECTIONS.get(selector)
     if section is None:
-        return _section(lambda: _refuse(f"there is no selector {selector}", ResultCode.INVALID_OPTION))
-    model = {"model-name": section.model_name, "model-revision": section.model_revision}
-    return _section(lambda: _evidence(section, selector, request, sources), model)
+        writer.section(selector, lambda: _refuse(f"there is no selector {selector}", ResultCode.INVALID_OPTION))
+    else:
+        model = {"model-name": section.model_name, "model-revision": section.model_revision}
+        writer.section(selector, lambda: _evidence(section, selector, request, sources), model)
 
 
 def _evidence(section: Section, selector: str, request: DossierRequest, sources: DossierSources) -> Members:
@@ -109,22 +171,71 @@ def _evidence(section: Section, selector: str, request: DossierRequest, sources:
     return section.collect(sources, request)
 
 
-def _section(collect_members: Callable[[], Members], model: Mapping[str, str] | None = None) -> str:
-    """JSON text of a section: what was collected, or why it was not."""
-    model = model or {}
-    try:
-        members = {"result-code": ResultCode.SUCCESS.value, **model, **collect_members()}
-        text = json.dumps(members, default=list)
-        if len(text) > MAX_SECTION_CHARACTERS:
-            _refuse(f"larger than the limit of {MAX_SECTION_CHARACTERS} characters", ResultCode.LIMIT_EXCEEDED)
-    except SourceUnavailableError as error:
-        return json.dumps({"result-code": error.code.value, "reason": error.reason, **model})
-    except Exception:
-        # A fault of ours, or of the caller's history: it costs this section only.
-        log.exception("a section of the dossier failed")
-        reason = "internal error; the agent's log has the details"
-        return json.dumps({"result-code": ResultCode.FAILED.value, "reason": reason, **model})
-    return text
+class _Writer:
+    """Writes the members of a dossier, and keeps how its sections ended."""
+
+    def __init__(self, spool: Spool, watch: Watch) -> None:
+        self._spool = spool
+        self._watch = watch
+        self.results: list[SectionResult] = []
+
+    def member(self, separator: str, name: str, value: object) -> None:
+        self._spool.write(f"{separator}{json.dumps(name)}: {json.dumps(value)}".encode("ascii"))
+
+    def section(
+        self, name: str, collect_members: Callable[[], Members], model: Mapping[str, str] | None = None
+    ) -> None:
+        """Write what is collected, or why it can't be."""
+        model = model or {}
+        mark = self._spool.mark()
+        self._watch.begin(name)
+        code = ResultCode.SUCCESS
+        try:
+            self._write(name, {"result-code": code.value, **model, **collect_members()})
+        except CollectionStoppedError:
+            raise
+        except Exception as error:
+            refusal = _refusal(error)
+            self._spool.cut(mark)
+            code = refusal.code
+            self._write(name, {"result-code": code.value, "reason": refusal.reason, **model})
+        result = SectionResult(name, code, self._spool.size - mark)
+        self.results.append(result)
+        self._watch.end(result)
+
+    def _write(self, name: str, members: Members) -> None:
+        start = self._spool.size
+        allowed = min(MAX_SECTION_BYTES, MAX_DOSSIER_BYTES - start)
+        for data in _batches(json_pieces(members), f", {json.dumps(name)}: "):
+            if self._spool.size + len(data) - start > max(allowed, _ALWAYS_ALLOWED):
+                raise SpoolLimitError(f"larger than the limit of {allowed} bytes")
+            self._spool.write(data)
+            self._watch.progress(self._spool.size)
+
+
+def _batches(pieces: Iterable[str], first: str) -> Iterator[bytes]:
+    """Pieces of JSON are small: so many of them together that writing them costs little."""
+    batch, characters = [first], 0
+    for piece in pieces:
+        batch.append(piece)
+        characters += len(piece)
+        if characters >= _BATCH_CHARACTERS or len(batch) >= _BATCH_PIECES:
+            yield "".join(batch).encode("ascii")
+            batch, characters = [], 0
+    yield "".join(batch).encode("ascii")
+
+
+def _refusal(error: Exception) -> SourceUnavailableError:
+    """What ended a section, as its result-code and reason."""
+    if isinstance(error, SourceUnavailableError):
+        return error
+    if isinstance(error, HostError):
+        return unavailable(error)
+    if isinstance(error, SpoolError):
+        return SourceUnavailableError(error.reason, ResultCode.LIMIT_EXCEEDED)
+    # A fault of ours, or of the caller's history: it costs this section only.
+    log.error("a section of the dossier failed", exc_info=error)
+    return SourceUnavailableError("internal error; the agent's log has the details", ResultCode.FAILED)
 
 
 def _refuse(reason: str, code: ResultCode) -> NoReturn:

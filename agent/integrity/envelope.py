@@ -69,6 +69,11 @@ class SignedContent:
     payload: Content
     text: Callable[[], Iterator[bytes]]
 
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return self.payload.size * 4 // 3
+
     def chunks(self) -> Iterator[bytes]:
         """The text, ASCII, in pieces of any size."""
         return self.text()

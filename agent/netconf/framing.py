@@ -9,6 +9,7 @@ Nothing in here knows XML.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 END_OF_MESSAGE: Final = b"]]>]]>"
@@ -165,3 +166,24 @@ def encode_chunked(message: bytes) -> bytes:
         parts += [b"\n#%d\n" % len(piece), piece]
     parts.append(END_OF_CHUNKS)
     return b"".join(parts)
+
+
+def end_of_message_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same as encode_end_of_message, of a message that comes in pieces."""
+    yield from pieces
+    yield END_OF_MESSAGE
+
+
+def chunked_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same as encode_chunked, of a message that comes in pieces: small ones are joined to one chunk."""
+    kept: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        for start in range(0, len(piece), SENT_CHUNK):
+            part = piece[start : start + SENT_CHUNK]
+            if kept and size + len(part) > SENT_CHUNK:
+                yield b"".join([b"\n#%d\n" % size, *kept])
+                kept, size = [], 0
+            kept.append(part)
+            size += len(part)
+    yield b"".join([b"\n#%d\n" % size, *kept, END_OF_CHUNKS])

@@ -7,7 +7,7 @@ whatever prefixes a client uses, what we write is in the right namespaces.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from lxml import etree
 
 from agent.netconf.errors import Info, RequestError, RpcError, bad_attribute, bad_element
 from agent.netconf.namespaces import BASE, NOTIFICATION, XML, base, local_name, namespace_of
+from agent.northbound.contract import TextStream
 from agent.yang.xml_writer import escape, escape_attribute
 
 #: The longest message-id (RFC 6241 appendix B, messageIdType).
@@ -125,11 +126,19 @@ class Reply:
     """What an operation answers: children of rpc-reply.
 
     `elements` are elements of the base namespace without attributes, as (name, XML inside); `xml` are elements that
-    declare their own namespaces.
+    declare their own namespaces. `streamed` is more of the latter, in pieces, with streams for the texts of leaves that
+    are too large to be held: they are read when the reply is written, once, and closed by `close`.
     """
 
     elements: tuple[tuple[str, bytes], ...] = ()
     xml: bytes = b""
+    streamed: tuple[bytes | TextStream, ...] = ()
+
+    def close(self) -> None:
+        """Let go of the streams."""
+        for piece in self.streamed:
+            if not isinstance(piece, bytes):
+                piece.close()
 
 
 OK: Final = Reply((("ok", b""),))
@@ -168,13 +177,22 @@ class Envelope:
 
     def write(self, reply: Reply) -> bytes:
         """The whole rpc-reply."""
+        return b"".join(self.pieces(reply))
+
+    def pieces(self, reply: Reply) -> Iterator[bytes]:
+        """The same in pieces."""
         own = b"" if self._inherits else f' xmlns="{BASE}"'.encode()
-        parts = [_DECLARATION, self._start.encode(), b">"]
+        yield from (_DECLARATION, self._start.encode(), b">")
         for name, content in reply.elements:
             tag = name.encode()
-            parts += [b"<", tag, own, b">", content, b"</", tag, b">"] if content else [b"<", tag, own, b"/>"]
-        parts += [reply.xml, f"</{self._name}>".encode()]
-        return b"".join(parts)
+            yield from (b"<", tag, own, b">", content, b"</", tag, b">") if content else (b"<", tag, own, b"/>")
+        yield reply.xml
+        for piece in reply.streamed:
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                yield from (escape(chunk.decode("ascii")).encode() for chunk in piece.chunks())
+        yield f"</{self._name}>".encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from agent.netconf.access import require_session_access
 from agent.netconf.capabilities import capabilities
 from agent.netconf.limits import Limits
 from agent.netconf.messages import Parser
-from agent.netconf.session import Session
+from agent.netconf.session import Send, Session
 from agent.netconf.statistics import ServerCounters, SessionCounters
 from agent.northbound.registry import Registry
 from agent.northbound.state import StateCollector
@@ -73,23 +73,32 @@ class Server:
     def open_session(
         self,
         caller: Caller,
-        send: Callable[[bytes], None],
+        send: Send,
         close_transport: Callable[[], None],
         *,
         transport: str = "netconf-ssh",
+        peer_gone: Callable[[], bool] = lambda: False,
     ) -> Session:
         """A new session that has sent its hello.
 
-        `send` writes one whole framed message; `close_transport` ends the stream and must not wait. Both are called by
-        any thread. `transport` is an identity of ietf-netconf-monitoring. Raises AccessDeniedError and
-        TooManySessionsError.
+        `send` writes one whole framed message, which it gets as bytes or, when it is large, as an iterator of its
+        pieces; `close_transport` ends the stream and must not wait. Both are called by any thread. `peer_gone` tells
+        whether the client has gone, without waiting. `transport` is an identity of ietf-netconf-monitoring. Raises
+        AccessDeniedError and TooManySessionsError.
         """
         require_session_access(caller)
         with self._lock:
             if len(self._sessions) >= self.services.limits.sessions:
                 raise TooManySessionsError(f"there are {len(self._sessions)} sessions already")
             session_id = self._next_id()
-            session = Session(self, replace(caller, session_id=session_id), send, close_transport, transport=transport)
+            session = Session(
+                self,
+                replace(caller, session_id=session_id),
+                send,
+                close_transport,
+                transport=transport,
+                peer_gone=peer_gone,
+            )
             self._sessions[session_id] = session
             self._counters.in_sessions += 1
         log.info("session %d of %s opened from %s", session_id, caller.user, caller.source)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -30,8 +30,10 @@ from agent.netconf.framing import (
     EndOfMessageDecoder,
     FramingError,
     MessageTooBigError,
+    chunked_pieces,
     encode_chunked,
     encode_end_of_message,
+    end_of_message_pieces,
 )
 from agent.netconf.messages import (
     Envelope,
@@ -52,6 +54,9 @@ if TYPE_CHECKING:
     from agent.netconf.subscriptions import Subscription
 
 log = logging.getLogger(__name__)
+
+#: Writes one whole framed message: its bytes, or an iterator of its pieces.
+Send = Callable[[bytes | Iterator[bytes]], None]
 
 
 class State(enum.Enum):
@@ -83,10 +88,11 @@ class Session:
         self,
         server: Server,
         caller: Caller,
-        send: Callable[[bytes], None],
+        send: Send,
         close_transport: Callable[[], None],
         *,
         transport: str,
+        peer_gone: Callable[[], bool],
     ) -> None:
         """`caller.session_id` is the session's id. `send` must write each message whole, whoever calls it."""
         self.caller = caller
@@ -99,6 +105,7 @@ class Session:
         self._limits = server.services.limits
         self._send_bytes = send
         self._close_transport = close_transport
+        self._peer_gone = peer_gone
         self._decoder: Decoder = EndOfMessageDecoder(self._limits.message)
         self._encode = encode_end_of_message
         self._state = State.NEW
@@ -132,6 +139,11 @@ class Session:
     def speaks_1_1(self) -> bool:
         """True when both sides have base:1.1."""
         return self._encode is encode_chunked
+
+    def is_abandoned(self) -> bool:
+        """Whether nobody waits for the answer to the request in progress: the session was ended, or the client went
+        away without a word."""
+        return self.closed or self._peer_gone()
 
     def start(self) -> None:
         """Send our hello."""
@@ -170,6 +182,22 @@ class Session:
         """Send one message in the session's framing. Nothing is sent once the session is closed."""
         if not self.closed:
             self._send_bytes(self._encode(message))
+
+    def _send_reply(self, envelope: Envelope, reply: Reply) -> None:
+        try:
+            if reply.streamed and not self.closed:
+                frame = chunked_pieces if self.speaks_1_1 else end_of_message_pieces
+                self._send_bytes(frame(self._while_open(envelope.pieces(reply))))
+            else:
+                self.send(envelope.write(reply))
+        finally:
+            reply.close()
+
+    def _while_open(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            if self.closed:
+                raise ConnectionAbortedError("the session was ended in the middle of an answer")
+            yield piece
 
     def after_reply(self, action: Callable[[], None]) -> None:
         """Run `action` when the answer to the request in progress has been sent."""
@@ -235,7 +263,7 @@ class Session:
             self.counters.count_bad_rpc()
             self._refuse(*error.errors, envelope=envelope)
             return
-        self.send(envelope.write(self._perform(operation)))
+        self._send_reply(envelope, self._perform(operation))
         self._run_after_reply()
 
     def _perform(self, operation: etree._Element) -> Reply:

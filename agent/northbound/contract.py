@@ -10,9 +10,9 @@ A provider module has up to four files: config.py, state.py, rpc.py, events.py, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from agent.caller import Caller as Caller
 from agent.storage.database import Transaction
@@ -105,16 +105,35 @@ class StateQuery:
 StateFunction = Callable[[StateQuery], Record | Iterable[Record] | None]
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class RpcContext:
     """What an rpc or action function knows besides its input. `instance_keys`: for an action, the keys of all list
-    entries on the way to it, outermost first."""
+    entries on the way to it, outermost first. `abandoned` tells whether the client has gone or its session was killed:
+    who works for long looks at it, and gives up."""
 
     caller: Caller
     instance_keys: tuple[Mapping[str, str], ...] = ()
+    abandoned: Callable[[], bool] = _never
 
 
-#: Gets the input (validated, defaults filled in), returns the output or None for <ok/>. Raises ProviderError.
+@runtime_checkable
+class TextStream(Protocol):
+    """A text that may be larger than memory. In the output of an rpc it may stand for the value of a leaf of type
+    string (without restrictions) that is a child of the output itself; whoever writes the reply reads it once and
+    closes it."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """The text in pieces, ASCII."""
+
+    def close(self) -> None: ...
+
+
+#: Gets the input (validated, defaults filled in), returns the output or None for <ok/>. Raises ProviderError. In the
+#: output, a TextStream may stand for the text of a leaf.
 RpcFunction = Callable[[Record, RpcContext], Record | None]
 
 #: Rewrites a leaf's canonical text as it enters a datastore (ianach:crypt-hash "$0$..."). Raises ProviderError.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from agent.caller import Caller
 from agent.clock import Clock
+from agent.integrity.content import BytesContent, Content
 from agent.integrity.dossier import DossierRequest
+from agent.integrity.envelope import SignedContent
 from agent.integrity.errors import SourceUnavailableError
 from agent.integrity.sources.description import platform_text, version_text
 from agent.northbound.errors import ProviderError
@@ -16,8 +18,9 @@ from agent.pki.certificates import CertificateView, RequestView
 from agent.pki.key_store import KeyPair
 from agent.pki.user_key_store import ImportedKey
 from agent.providers.auditing import auditing
+from agent.providers.dossiers import CollectedDossier
 from agent.providers.integrity.errors import INTEGRITY_REFUSALS
-from agent.providers.integrity.operations import PRODUCT, IntegrityOperations
+from agent.providers.integrity.operations import PRODUCT, IntegrityOperations, SigningOptions
 from agent.providers.refusals import refusing
 from agent.providers.services import Services
 
@@ -38,8 +41,8 @@ class DossierArguments(Protocol):
     def incremental_ima(self) -> Mapping[str, Any] | None: ...
 
 
-class SignArguments(Protocol):
-    """The arguments of `utility sign`."""
+class SigningArguments(Protocol):
+    """The arguments of `utility sign`; SigningOptions says what they mean."""
 
     @property
     def nonce(self) -> str: ...
@@ -49,6 +52,9 @@ class SignArguments(Protocol):
 
     @property
     def include_tpm_quote(self) -> bool: ...
+
+    @property
+    def compression(self) -> str: ...
 
 
 class Device:
@@ -80,7 +86,7 @@ class Device:
     def trustpool(self) -> Sequence[CertificateView]:
         return self._services.trustpool.certificates()
 
-    def dossier(self, options: DossierArguments, caller: Caller) -> str:
+    def dossier(self, options: DossierArguments, caller: Caller, abandoned: Callable[[], bool]) -> CollectedDossier:
         with auditing(self._services, caller, "collect-dossier"), refusing(INTEGRITY_REFUSALS):
             request = DossierRequest(
                 options.selectors,
@@ -88,15 +94,19 @@ class Device:
                 filesystem_inventory_options=options.filesystem_inventory_options,
                 incremental_ima=options.incremental_ima,
             )
-            return self._integrity.collect(request, caller)
+            return self._integrity.collect(request, caller, abandoned)
 
-    def sign(self, payload: bytes, options: SignArguments, caller: Caller) -> str:
+    def sign(self, output: str | Content, options: SigningArguments, caller: Caller) -> SignedContent:
+        payload = BytesContent(output.encode()) if isinstance(output, str) else output
         with auditing(self._services, caller, "sign"):
             return self._integrity.sign(
                 payload,
-                nonce=options.nonce,
-                include_certificate=options.include_certificate,
-                include_tpm_quote=options.include_tpm_quote,
+                SigningOptions(
+                    options.nonce,
+                    include_certificate=options.include_certificate,
+                    include_tpm_quote=options.include_tpm_quote,
+                    compression=options.compression,
+                ),
             )
 
     def version_text(self) -> str:

@@ -19,7 +19,7 @@ from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
 from agent.pki.trustpool import Trustpool
 from agent.pki.user_key_store import UserKeyStore
-from agent.providers.dossier_statistics import DossierStatistics
+from agent.providers.dossiers import Dossiers
 from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
 from agent.storage.import_folder import ImportFolder
@@ -29,7 +29,6 @@ from agent.yang.schema import Schema
 
 if TYPE_CHECKING:
     # Providers import this module.
-    from agent.providers.attestation.watch import LogWatch
     from agent.providers.packages.watch import FingerprintWatch
 
 
@@ -65,8 +64,7 @@ class Services:
         enroller: everything that trustpoints can be told to do.
         fingerprints: of the installed packages.
         tpm: the machine's, if it has one.
-        ima: the logs of IMA and of the firmware.
-        dossiers: how many were collected.
+        dossiers: collects them.
         dossier_sections: by selector, what providers add to dossiers.
     """
 
@@ -86,8 +84,7 @@ class Services:
     enroller: Enroller
     fingerprints: FingerprintWatch
     tpm: Tpm
-    ima: LogWatch
+    dossiers: Dossiers
     hash_password: Callable[[str], str]
     ssh_limit_listeners: list[Callable[[SshServerLimits], None]] = field(default_factory=list)
-    dossiers: DossierStatistics = field(default_factory=DossierStatistics)
     dossier_sections: dict[str, Section] = field(default_factory=dict)

@@ -12,16 +12,18 @@ from agent.shell.errors import CommandRefusedError
 from agent.shell.grammar import Grammar, Match
 from agent.shell.render_certificates import render_certificates, render_trustpool
 from agent.shell.render_keys import KEY_TYPES, USER_KEY_TYPES, render_keys, render_user_keys
+from agent.shell.result import Output
 from agent.shell.services import ShellServices
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a command is run with. `line` is the command as typed."""
+    """What a command is run with. `line` is the command as typed; `abandoned` tells whether the client has gone."""
 
     services: ShellServices
     caller: Caller
     line: str
+    abandoned: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +31,19 @@ class Command:
     """`prepare` checks the words and gives the function that makes the output, so that a line with any mistake in it,
     also behind a `|`, does nothing. `is_show`: has a time line, and may be piped."""
 
-    prepare: Callable[[Match[Command], Context], Callable[[], str]]
+    prepare: Callable[[Match[Command], Context], Callable[[], Output]]
     is_show: bool = True
 
 
-def _show_keys(match: Match[Command], context: Context) -> Callable[[], str]:
+def _show_keys(match: Match[Command], context: Context) -> Callable[[], Output]:
     return lambda: render_keys(context.services.keys(), match.arguments[_KEY_FAMILIES])
 
 
-def _show_user_keys(match: Match[Command], context: Context) -> Callable[[], str]:
+def _show_user_keys(match: Match[Command], context: Context) -> Callable[[], Output]:
     return lambda: render_user_keys(context.services.user_keys(), match.arguments[_USER_KEY_FAMILIES])
 
 
-def _show_certificates(match: Match[Command], context: Context) -> Callable[[], str]:
+def _show_certificates(match: Match[Command], context: Context) -> Callable[[], Output]:
     name = match.arguments.get("NAME")
     detail = "detail" in match.arguments
 
@@ -56,24 +58,24 @@ def _show_certificates(match: Match[Command], context: Context) -> Callable[[], 
     return show
 
 
-def _show_trustpool(match: Match[Command], context: Context) -> Callable[[], str]:
+def _show_trustpool(match: Match[Command], context: Context) -> Callable[[], Output]:
     return lambda: render_trustpool(context.services.trustpool())
 
 
-def _show_dossier(match: Match[Command], context: Context) -> Callable[[], str]:
+def _show_dossier(match: Match[Command], context: Context) -> Callable[[], Output]:
     options = read_dossier_arguments(match.rest, context.line)
-    return lambda: context.services.dossier(options, context.caller)
+    return lambda: context.services.dossier(options, context.caller, context.abandoned)
 
 
-def _show_version(match: Match[Command], context: Context) -> Callable[[], str]:
+def _show_version(match: Match[Command], context: Context) -> Callable[[], Output]:
     return context.services.version_text
 
 
-def _show_platform(match: Match[Command], context: Context) -> Callable[[], str]:
+def _show_platform(match: Match[Command], context: Context) -> Callable[[], Output]:
     return context.services.platform_text
 
 
-def _set_terminal(match: Match[Command], context: Context) -> Callable[[], str]:
+def _set_terminal(match: Match[Command], context: Context) -> Callable[[], Output]:
     # Collectors switch paging off first; there is none.
     return lambda: ""
 

@@ -25,7 +25,6 @@ SELECTORS: Final = (
     "system-integrity-snapshot",
     "system-inventory",
     "filesystem-inventory",
-    "ima",
 )
 MAX_OPTION_LENGTH: Final = 4096
 

@@ -12,17 +12,19 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from agent.caller import Caller
-from agent.shell.dossier_arguments import read_nonce
 from agent.shell.errors import CommandRefusedError, IncompleteCommandError, InvalidInputError
-from agent.shell.grammar import Grammar, find_keyword
-from agent.shell.services import ShellServices, SignOptions
+from agent.shell.grammar import Grammar
+from agent.shell.result import Output
+from agent.shell.services import ShellServices
+from agent.shell.signing_arguments import read_signing_options
 from agent.shell.words import Part, Word
 
-#: Gets text and gives text; may raise ProviderError.
-Filter = Callable[[str], str]
+#: Takes an output over and gives another one; may raise ProviderError and CommandRefusedError.
+Filter = Callable[[Output], Output]
 
-#: Word behind `utility sign` -> the option that it switches on.
-_INCLUDED: Final = {"include-certificate": "include_certificate", "include-tpm-quote": "include_tpm_quote"}
+#: Lines of a larger output can't be chosen: it would have to be held.
+MAX_FILTERED: Final = 32 * 1024 * 1024
+
 FILE_REFUSED: Final = "% Output can't be written to files of this device: redirect it where you run ssh."
 
 
@@ -78,25 +80,23 @@ def _read_line_filter(name: str, words: Sequence[Word], line: str) -> Filter:
     # One quoted word is taken as it is; otherwise all that was typed, with its spaces.
     wanted = words[0].text if len(words) == 1 else line[words[0].column : last.column + len(last.text)]
     choose = _LINE_FILTERS[name]
-    return lambda text: choose(text, wanted)
+    return lambda output: choose(_held(output), wanted)
+
+
+def _held(output: Output) -> str:
+    """An output as text."""
+    if isinstance(output, str):
+        return output
+    try:
+        if output.size > MAX_FILTERED:
+            raise CommandRefusedError(
+                f"% Lines are chosen of outputs of at most {MAX_FILTERED} bytes: choose them where you run ssh."
+            )
+        return b"".join(output.chunks()).decode("ascii")
+    finally:
+        output.close()
 
 
 def _read_sign(words: Sequence[Word], line: str, services: ShellServices, caller: Caller) -> Filter:
-    nonce: str | None = None
-    included: set[str] = set()
-    remaining = iter(words)
-    for word in remaining:
-        keyword = find_keyword(word, ("nonce", *_INCLUDED), line)
-        if keyword == "nonce" and nonce is None:
-            value = next(remaining, None)
-            if value is None:
-                raise IncompleteCommandError
-            nonce = read_nonce(value)
-        elif keyword in _INCLUDED and keyword not in included:
-            included.add(keyword)
-        else:
-            raise InvalidInputError(word.column)
-    if nonce is None:
-        raise IncompleteCommandError
-    options = SignOptions(nonce, **{_INCLUDED[keyword]: True for keyword in included})
-    return lambda text: services.sign(text.encode(), options, caller)
+    options = read_signing_options(words, line)
+    return lambda output: services.sign(output, options, caller)

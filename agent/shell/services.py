@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agent.caller import Caller
 from agent.clock import Clock
+from agent.integrity.compression import NONE
 from agent.pki.certificates import CertificateView, RequestView
 from agent.pki.key_store import KeyPair
 from agent.pki.user_key_store import ImportedKey
+from agent.shell.result import LargeText, Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,13 @@ class SignOptions:
         nonce: 1 to 128 printable ASCII characters.
         include_certificate: the envelope has the signer's certificates.
         include_tpm_quote: it has a quote of the TPM.
+        compression: a name of integrity.compression.
     """
 
     nonce: str
     include_certificate: bool = False
     include_tpm_quote: bool = False
+    compression: str = NONE
 
 
 class ShellServices(Protocol):
@@ -67,11 +71,11 @@ class ShellServices(Protocol):
     def trustpool(self) -> Sequence[CertificateView]:
         """The certificates of the trustpool, in the order of the bundle."""
 
-    def dossier(self, options: DossierOptions, caller: Caller) -> str:
-        """The dossier's JSON text."""
+    def dossier(self, options: DossierOptions, caller: Caller, abandoned: Callable[[], bool]) -> LargeText:
+        """The dossier's JSON text. `abandoned` tells whether the client has gone."""
 
-    def sign(self, payload: bytes, options: SignOptions, caller: Caller) -> str:
-        """The signed envelope's JSON text."""
+    def sign(self, output: Output, options: SignOptions, caller: Caller) -> LargeText:
+        """The signed text around an output, which it takes over."""
 
     def version_text(self) -> str:
         """What `show version` prints."""

@@ -6,13 +6,14 @@ Exceptions never reach the caller as text: a ProviderError's message was written
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from agent.caller import Caller
 from agent.northbound.errors import ProviderError
 from agent.shell.commands import COMMANDS, Context
 from agent.shell.errors import CommandLineError, InvalidInputError
 from agent.shell.pipes import read_pipes
-from agent.shell.result import ShellResult
+from agent.shell.result import Output, ShellResult
 from agent.shell.services import ShellServices
 from agent.shell.times import time_line
 from agent.shell.words import read_command, split_line
@@ -32,20 +33,21 @@ class Shell:
     def __init__(self, services: ShellServices) -> None:
         self._services = services
 
-    def run(self, line: str, caller: Caller) -> ShellResult:
-        """Run the commands of `line`; never raises for what they say."""
+    def run(self, line: str, caller: Caller, abandoned: Callable[[], bool] = lambda: False) -> ShellResult:
+        """Run the commands of `line`; never raises for what they say. `abandoned` tells whether the client has gone:
+        commands that take long look at it."""
         commands = split_line(line) if len(line) <= MAX_LINE_LENGTH else []
         if len(line) > MAX_LINE_LENGTH or len(commands) > MAX_COMMANDS:
-            return ShellResult(TOO_LONG, 1)
-        text = ""
+            return ShellResult((TOO_LONG,), 1)
+        parts: list[Output] = []
         for command in commands:
-            result = self._run_command(command, caller)
-            text += result.text
+            result = self._run_command(command, caller, abandoned)
+            parts += result.parts
             if result.status != 0:
-                return ShellResult(text, result.status)
-        return ShellResult(text, 0)
+                return ShellResult(tuple(parts), result.status)
+        return ShellResult(tuple(parts), 0)
 
-    def _run_command(self, line: str, caller: Caller) -> ShellResult:
+    def _run_command(self, line: str, caller: Caller, abandoned: Callable[[], bool]) -> ShellResult:
         log.info("command of %s from %s: %.200r", caller.user, caller.source, line)
         header = ""
         try:
@@ -55,7 +57,7 @@ class Shell:
             match = COMMANDS.match(command.words, line)
             if pipes and not match.target.is_show:
                 raise InvalidInputError(pipes[0].column)
-            make = match.target.prepare(match, Context(self._services, caller, parsed.text))
+            make = match.target.prepare(match, Context(self._services, caller, parsed.text, abandoned))
             filters = read_pipes(pipes, line, self._services, caller)
             if match.target.is_show:
                 header = f"{time_line(self._services.clock.now())}\n"
@@ -63,14 +65,10 @@ class Shell:
             for apply in filters:
                 output = apply(output)
         except CommandLineError as error:
-            return ShellResult(header + error.render(line), 1)
+            return ShellResult((header + error.render(line),), 1)
         except ProviderError as error:
-            return ShellResult(f"{header}% {error.message}\n", 1)
+            return ShellResult((f"{header}% {error.message}\n",), 1)
         except Exception:
             log.exception("a command of %s failed", caller.user)
-            return ShellResult(header + AGENT_FAULT, 1)
-        return ShellResult(header + _end_line(output), 0)
-
-
-def _end_line(text: str) -> str:
-    return text if not text or text.endswith("\n") else f"{text}\n"
+            return ShellResult((header + AGENT_FAULT,), 1)
+        return ShellResult((header, output), 0)

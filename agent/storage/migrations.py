@@ -234,4 +234,36 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
             "ALTER TABLE kept_key_parts ADD COLUMN held_by TEXT NOT NULL DEFAULT 'software'",
         ),
     ),
+    Migration(
+        "the last dossiers",
+        (
+            # `selectors`: a JSON array; `sections`: a JSON array of [name, result-code, bytes]. `form` is NULL for a
+            # dossier that was not signed.
+            """
+            CREATE TABLE dossiers (
+                number      INTEGER PRIMARY KEY AUTOINCREMENT,
+                user        TEXT NOT NULL,
+                time        TEXT NOT NULL,
+                selectors   TEXT NOT NULL,
+                nonce       TEXT,
+                size        INTEGER NOT NULL,
+                duration    INTEGER NOT NULL,
+                digest      TEXT NOT NULL,
+                sections    TEXT NOT NULL,
+                signature_nonce TEXT,
+                form        TEXT,
+                compression TEXT
+            )
+            """,
+            """
+            CREATE TABLE dossier_counts (
+                only_row    INTEGER PRIMARY KEY CHECK (only_row = 1),
+                collected   INTEGER NOT NULL DEFAULT 0,
+                signed      INTEGER NOT NULL DEFAULT 0,
+                refused     INTEGER NOT NULL DEFAULT 0,
+                stopped     INTEGER NOT NULL DEFAULT 0
+            )
+            """,
+        ),
+    ),
 )

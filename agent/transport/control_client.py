@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from agent.transport.control_protocol import (
     MAX_ANSWER_BYTES,
@@ -25,14 +26,6 @@ class AgentUnreachableError(Exception):
     """No agent answers at the socket; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommandAnswer:
-    """What a command printed and its exit status."""
-
-    output: str
-    status: int
-
-
 def is_agent_running(path: Path) -> bool:
     """True when an agent answers at `path`. The file alone says nothing: an agent that was killed leaves it behind.
     Raises AgentUnreachableError when the socket belongs to somebody else."""
@@ -45,19 +38,30 @@ def is_agent_running(path: Path) -> bool:
     return True
 
 
-def run_command(path: Path, line: str) -> CommandAnswer:
-    """Run a shell command in the agent that serves the socket at `path`. Raises AgentUnreachableError."""
+def run_command(path: Path, line: str, write: Callable[[str], object]) -> int:
+    """Run a shell command in the agent that serves the socket at `path`: what it prints goes to `write` as it comes;
+    gives its exit status. Raises AgentUnreachableError, and what `write` raises."""
     connection = connect(path)
     try:
         stream = SocketStream(connection, ANSWER_SECONDS)
-        stream.sendall(MODE_EXEC + b"\n")
-        write_frame(stream, {"exec": line})
-        answer = read_frame(stream, MAX_ANSWER_BYTES)
-        return CommandAnswer(str(answer["output"]), int(answer["status"]))
-    except (OSError, ControlProtocolError, KeyError, ValueError, TypeError) as error:
-        raise AgentUnreachableError(f"the agent at {path} gave no answer: its log may say why") from error
+        for answer in _answers(stream, path, line):
+            if "status" in answer:
+                return int(answer["status"])
+            write(str(answer.get("output", "")))
+        raise AssertionError("the answers end with a status")
     finally:
         connection.close()
+
+
+def _answers(stream: SocketStream, path: Path, line: str) -> Iterator[dict[str, Any]]:
+    try:
+        stream.sendall(MODE_EXEC + b"\n")
+        write_frame(stream, {"exec": line})
+        while True:
+            answer = read_frame(stream, MAX_ANSWER_BYTES)
+            yield answer
+    except (OSError, ControlProtocolError) as error:
+        raise AgentUnreachableError(f"the agent at {path} gave no answer: its log may say why") from error
 
 
 def open_netconf(path: Path) -> socket.socket:

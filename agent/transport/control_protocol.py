@@ -3,8 +3,8 @@
 A client first sends one line that names what it wants:
 
     netconf   then NETCONF, as on an SSH channel (RFC 6242 framing in both versions)
-    exec      then one request and one answer, each a frame: 4 bytes length (big-endian) and a JSON object
-              {"exec": "show version"}  ->  {"output": "...", "status": 0}
+    exec      then one request and the answer in frames: each is 4 bytes length (big-endian) and a JSON object
+              {"exec": "show version"}  ->  {"output": "..."}, as often as needed, then {"status": 0}
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ MODE_NETCONF = b"netconf"
 MODE_EXEC = b"exec"
 MAX_MODE_BYTES = 16
 MAX_REQUEST_BYTES = 128 * 1024
-MAX_ANSWER_BYTES = 256 * 1024 * 1024
+#: Of one frame of an answer.
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 _LENGTH = struct.Struct(">I")
 

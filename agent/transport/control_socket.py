@@ -6,6 +6,7 @@ administrator, with no SSH and no login. What is spoken: control_protocol.py.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import logging
 import os
@@ -163,8 +164,14 @@ class ControlSocket:
         line = request.get("exec")
         if not isinstance(line, str):
             raise ControlProtocolError('the request has no "exec" text')
-        result = self._commands.run(line, caller)
-        write_frame(stream, {"output": result.text, "status": result.status})
+        result = self._commands.run(line, caller, stream.is_gone)
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            for chunk in result.chunks():
+                write_frame(stream, {"output": decoder.decode(chunk)})
+        finally:
+            result.close()
+        write_frame(stream, {"status": result.status})
 
 
 def _is_ours(connection: socket.socket) -> bool:

@@ -29,12 +29,16 @@ def run_command(stream: ChannelStream, command: bytes, caller: Caller, commands:
             stream.sendall(NOT_TEXT.encode())
             return
         try:
-            result = commands.run(line, caller)
+            result = commands.run(line, caller, stream.is_gone)
         except Exception:
             log.exception("a shell command of %s failed", caller.user)
             stream.sendall(AGENT_FAULT.encode())
             return
-        stream.sendall(result.text.encode())
+        try:
+            for chunk in result.chunks():
+                stream.sendall(chunk)
+        finally:
+            result.close()
         status = result.status
     except (OSError, EOFError, paramiko.SSHException) as error:
         log.info("the client of a shell command of %s went away (%s)", caller.user, type(error).__name__)

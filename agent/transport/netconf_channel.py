@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from agent.caller import Caller
 from agent.clock import Clock
@@ -61,7 +61,9 @@ class NetconfChannel:
         """The session from its <hello> to its end, on the calling thread."""
         self._thread = threading.current_thread()
         try:
-            self._session = self._sessions.open_session(self._caller, self._send, self.close)
+            self._session = self._sessions.open_session(
+                self._caller, self._send, self.close, peer_gone=self._stream.is_gone
+            )
             self._after(self._limits.hello_timeout, self._check_hello)
             if self._limits.idle_timeout:
                 self._after(self._limits.idle_timeout, self._check_idle)
@@ -93,9 +95,11 @@ class NetconfChannel:
             session.receive(data)
             self._outbound.flush()
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes | Iterator[bytes]) -> None:
         # What the session's own thread sends is a reply, or a notification that may go with it.
-        if threading.current_thread() is self._thread:
+        if not isinstance(data, bytes):
+            self._outbound.reply_pieces(data)
+        elif threading.current_thread() is self._thread:
             self._outbound.reply(data)
         else:
             self._outbound.notify(data)

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 from agent.clock import Clock
 from agent.transport.streams import ByteStream
@@ -54,6 +55,19 @@ class Outbound:
                 self._reply_bytes = 0
                 self._state.notify_all()
             self._write(data)
+
+    def reply_pieces(self, pieces: Iterator[bytes]) -> None:
+        """Send one reply that is too large to be held, piece by piece, at the client's pace and with nothing between.
+        Only by the session's own thread. Raises OSError, and what the pieces raise."""
+        self.flush()
+        with self._writing:
+            try:
+                for piece in pieces:
+                    self._write(piece)
+            except BaseException:
+                # The message is cut: nothing that could follow would make sense.
+                self._stream.abort()
+                raise
 
     def notify(self, data: bytes) -> None:
         """Send a message that answers nothing, by any other thread. Raises OSError."""

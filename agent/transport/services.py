@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from agent.caller import Caller
@@ -38,25 +38,38 @@ class SessionFactory(Protocol):
     """Opens sessions; agent.netconf's Server is one."""
 
     def open_session(
-        self, caller: Caller, send: Callable[[bytes], None], close_transport: Callable[[], None]
+        self,
+        caller: Caller,
+        send: Callable[[bytes | Iterator[bytes]], None],
+        close_transport: Callable[[], None],
+        *,
+        peer_gone: Callable[[], bool],
     ) -> NetconfSession:
-        """A new session. `send` takes whole framed messages: of the thread that calls `receive`, and of others that
-        belong to this session alone, since it waits while the client takes nothing. It raises OSError when the stream
-        is gone. `close_transport` ends the stream after what was sent before, from any thread, and never waits."""
+        """A new session.
+
+        `send` takes whole framed messages, as bytes or in pieces: of the thread that calls `receive`, and of others
+        that belong to this session alone, since it waits while the client takes nothing. It raises OSError when the
+        stream is gone. `close_transport` ends the stream after what was sent before, from any thread, and never waits.
+        `peer_gone` tells whether the client has gone, and never waits.
+        """
 
 
 class CommandResult(Protocol):
     """What a command printed and its exit status."""
 
     @property
-    def text(self) -> str: ...
-
-    @property
     def status(self) -> int: ...
+
+    def chunks(self) -> Iterator[bytes]:
+        """What was printed, UTF-8, in pieces; may be read once."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class CommandRunner(Protocol):
     """Runs shell commands; agent.shell's Shell is one."""
 
-    def run(self, line: str, caller: Caller) -> CommandResult:
-        """Run the commands of `line`. Never raises for what the line says."""
+    def run(self, line: str, caller: Caller, abandoned: Callable[[], bool]) -> CommandResult:
+        """Run the commands of `line`. Never raises for what the line says. `abandoned` tells whether the client has
+        gone."""

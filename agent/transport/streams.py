@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 from collections.abc import Callable
 from typing import Protocol
@@ -20,6 +21,9 @@ class ByteStream(Protocol):
 
     def sendall(self, data: bytes) -> None:
         """Send all of `data`. Raises OSError when the peer is gone or takes nothing for too long (TimeoutError)."""
+
+    def is_gone(self) -> bool:
+        """Whether the peer has gone, as far as is known without waiting. Any thread."""
 
     def interrupt(self) -> None:
         """Make a waiting and every further `recv` return b"". Never blocks; for use by other threads."""
@@ -55,6 +59,10 @@ class ChannelStream:
                 raise BrokenPipeError("the channel was closed")
             offset += sent
 
+    def is_gone(self) -> bool:
+        # An end of the peer's input is none of the peer: `ssh HOST command < /dev/null` waits for its answer.
+        return self._channel.closed or not self._channel.get_transport().is_active()
+
     def interrupt(self) -> None:
         # Channel.shutdown(SHUT_RD) doesn't wake a reader; ending its buffer does.
         self._channel.in_buffer.close()
@@ -85,6 +93,14 @@ class SocketStream:
 
     def sendall(self, data: bytes) -> None:
         self._socket.sendall(data)
+
+    def is_gone(self) -> bool:
+        watch = select.poll()
+        try:
+            watch.register(self._socket, 0)  # a hang-up is always told
+            return bool(watch.poll(0))
+        except (OSError, ValueError):
+            return True
 
     def interrupt(self) -> None:
         with contextlib.suppress(OSError):

@@ -16,6 +16,7 @@ from agent.host.errors import AbsentError, DeniedError, HostError, TimeLimitErro
 from agent.host.real import RealHost
 from agent.host.recording import Recording, RecordingHost, ReplayHost
 from agent.integrity import dossier
+from agent.integrity.content import Spool, joined
 from agent.integrity.dossier import DossierRequest, DossierRequestError, collect
 from agent.integrity.nonce import NonceError
 from agent.integrity.sections import MAX_COMMITS, SECTIONS, CommitSummary, DossierSources, asctime
@@ -46,8 +47,19 @@ def host(tmp_path):
     )
 
 
+def text_of(request, given):
+    spool = Spool(limit=dossier.SPOOL_BYTES)
+    results = collect(request, given, spool)
+    text = joined(spool).decode("ascii")
+    sections = {name: section for name, section in json.loads(text).items() if isinstance(section, dict)}
+    assert [(result.name, result.code.value) for result in results] == [
+        (name, section["result-code"]) for name, section in sections.items()
+    ]
+    return text
+
+
 def collected(host, *selectors, commits=COMMITS, **options):
-    return json.loads(collect(DossierRequest(selectors, **options), sources(host, commits)))
+    return json.loads(text_of(DossierRequest(selectors, **options), sources(host, commits)))
 
 
 def test_keys_and_order_are_the_guides(host):
@@ -65,13 +77,13 @@ def test_keys_and_order_are_the_guides(host):
 
 
 def test_times_are_floats_like_the_guides(host):
-    text = collect(DossierRequest(), sources(host))
+    text = text_of(DossierRequest(), sources(host))
     assert re.match(r'\{"collection-start-time": \d{10}\.\d+, ', text)
     assert "\n" not in text
 
 
 def test_reboot_history_is_the_guides_to_the_byte(host):
-    text = collect(DossierRequest(["reboot-history"]), sources(host))
+    text = text_of(DossierRequest(["reboot-history"]), sources(host))
     assert (
         '"reboot-history": {"result-code": "Success", "model-name": "Cisco-IOS-XR-linux-os-reboot-history-oper", '
         '"model-revision": "2019-04-05", "node": [{"node-name": "0/RP0/CPU0", "reboot-history": '
@@ -135,7 +147,7 @@ def test_a_history_that_fails_costs_its_section_only(host):
     def broken():
         raise RuntimeError("secret detail")
 
-    text = collect(
+    text = text_of(
         DossierRequest(["rollback-history", "packages"]),
         DossierSources(host, SystemClock(), Product("trustconf", "0.1.0"), broken),
     )
@@ -199,11 +211,12 @@ def test_requests_that_are_refused():
 
 
 def test_the_nonce_is_left_to_the_envelope(host):
-    assert "1580" not in collect(DossierRequest((), "1580"), sources(host))
+    assert "1580" not in text_of(DossierRequest((), "1580"), sources(host))
 
 
 def test_a_section_that_is_too_large(host, monkeypatch):
-    monkeypatch.setattr(dossier, "MAX_SECTION_CHARACTERS", 700)
+    monkeypatch.setattr(dossier, "MAX_SECTION_BYTES", 700)
+    monkeypatch.setattr(dossier, "_ALWAYS_ALLOWED", 700)
     found = collected(host, "rollback-history", "packages", commits=COMMITS * 9)
     assert found["rollback-history"]["result-code"] == "Limit exceeded"
     assert found["packages"]["result-code"] == "Success"
@@ -220,9 +233,6 @@ def test_whatever_the_host_answers_there_is_a_dossier(data):
     class Hostile:
         def read_file(self, path, max_bytes=0):
             return self._answer(path, st.binary(max_size=800))
-
-        def read_chunks(self, path, *, offset=0, max_bytes=0):
-            yield self._answer(path, st.binary(max_size=800))
 
         def list_dir(self, path, max_entries=0):
             return tuple(sorted(self._answer(path, st.lists(st.text("ab0", min_size=1), max_size=3))))
@@ -245,7 +255,7 @@ def test_whatever_the_host_answers_there_is_a_dossier(data):
                 raise error(subject, "because")
             return data.draw(values)
 
-    found = json.loads(collect(DossierRequest(GUIDE), sources(Hostile(), COMMITS)))
+    found = json.loads(text_of(DossierRequest(GUIDE), sources(Hostile(), COMMITS)))
     assert list(found) == [*ALWAYS, *GUIDE, "collection-end-time"]
     for name, section in found.items():
         if isinstance(section, dict):
@@ -257,7 +267,7 @@ def test_this_machine_live_recorded_and_replayed(tmp_path):
     recorder = RecordingHost(RealHost())
 
     def asked(host):
-        return json.loads(collect(DossierRequest(GUIDE), sources(host, COMMITS)))
+        return json.loads(text_of(DossierRequest(GUIDE), sources(host, COMMITS)))
 
     live = asked(recorder)
     assert live["packages"]["result-code"] == live["reboot-history"]["result-code"] == "Success"

@@ -115,7 +115,8 @@ class Client:
 
     def _take(self, data):
         assert not self.disconnected
-        self._decoder.feed(data)
+        for piece in [data] if isinstance(data, bytes) else data:
+            self._decoder.feed(piece)
 
     def _disconnect(self):
         self.disconnected = True

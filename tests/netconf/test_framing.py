@@ -12,8 +12,10 @@ from agent.netconf.framing import (
     EndOfMessageDecoder,
     FramingError,
     MessageTooBigError,
+    chunked_pieces,
     encode_chunked,
     encode_end_of_message,
+    end_of_message_pieces,
 )
 
 MEGABYTE = 1024 * 1024
@@ -200,3 +202,19 @@ def test_the_cost_of_a_large_message_grows_with_its_size_only(framing):
 
     # 8 times the bytes: quadratic would be 64 times the time.
     assert cost(8 * MEGABYTE) < 24 * max(cost(MEGABYTE), 0.005)
+
+
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=9))
+def test_a_message_in_pieces_is_the_same_message(pieces):
+    message = b"<" + b"".join(pieces)
+    decoder = ChunkedDecoder(10**6, 10**6)
+    decoder.feed(b"".join(chunked_pieces([b"<", *pieces])))
+    assert decoder.next_message() == message
+    assert decoder.next_message() is None
+    assert b"".join(end_of_message_pieces([b"<", *pieces])) == encode_end_of_message(message)
+
+
+def test_pieces_are_joined_to_chunks_and_large_ones_cut():
+    sizes = [len(chunk) for chunk in chunked_pieces([b"a"] * 10 + [b"b" * (3 * SENT_CHUNK)])]
+    assert len(sizes) == 4
+    assert max(sizes) < SENT_CHUNK + 20

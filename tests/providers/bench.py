@@ -10,7 +10,7 @@ from agent.events import EventBus
 from agent.host.contract import KernelName
 from agent.host.rooted import RootedHost
 from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
-from agent.northbound.contract import RpcContext
+from agent.northbound.contract import RpcContext, TextStream
 from agent.northbound.registry import Registry
 from agent.northbound.state import StateCollector
 from agent.northbound.transaction import ProviderParticipants, TreeConfigView
@@ -18,24 +18,12 @@ from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
 from agent.pki.trustpool import Trustpool
 from agent.pki.user_key_store import UserKeyStore
-from agent.providers import (
-    attestation,
-    cisco,
-    integrity,
-    keys,
-    keystore,
-    packages,
-    quotes,
-    system,
-    trustpoints,
-    trustpool,
-)
-from agent.providers.attestation.watch import LogWatch
+from agent.providers import cisco, integrity, keys, keystore, packages, quotes, system, trustpoints, trustpool
+from agent.providers.dossiers import Dossiers
 from agent.providers.packages.watch import FingerprintWatch
 from agent.providers.services import Services
 from agent.providers.trustpoints.wiring import make_enroller
 from agent.scheduler import Scheduler
-from agent.storage.block_folder import BlockFolder
 from agent.storage.commit_log import CommitLog, CommitRecord
 from agent.storage.database import Database
 from agent.storage.import_folder import ImportFolder
@@ -115,30 +103,12 @@ class Bench:
                 key_files=PackageKeyFolder(state.package_keys).files,
             ),
             tpm=device_tpm,
-            ima=LogWatch(
-                host=host,
-                clock=self.clock,
-                bus=bus,
-                config=self,
-                planner=self.scheduler,
-                store=BlockFolder(state.ima_cache),
-            ),
+            dossiers=Dossiers(self.database, self.clock, folder / "state"),
             hash_password=_hash,
             ssh_limit_listeners=[self.limits.append],
         )
         self.registry = Registry(SCHEMA)
-        for provider in (
-            system,
-            keys,
-            trustpoints,
-            trustpool,
-            keystore,
-            cisco,
-            integrity,
-            packages,
-            quotes,
-            attestation,
-        ):
+        for provider in (system, keys, trustpoints, trustpool, keystore, cisco, integrity, packages, quotes):
             provider.register(self.registry, self.services)
 
     def get(self, path):
@@ -172,6 +142,11 @@ class Bench:
         answer = self.registry.rpc_functions[node](record, RpcContext(caller, instance_keys))
         if answer is None:
             return {}
+        # What may be larger than memory is not so here.
+        answer = {
+            name: b"".join(value.chunks()).decode() if isinstance(value, TextStream) else value
+            for name, value in answer.items()
+        }
         output = python_codec.from_record(answer, node.child("output"))
         return json.loads(json.dumps(json_codec.encode(output)))
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from hashlib import sha256
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from agent.integrity.envelope import verify_envelope
 from agent.northbound.errors import ProviderError
 from agent.providers.device import Device
-from agent.shell.services import SignOptions
+from agent.storage.dossier_log import DossierLog
 from agent.yang.errors import DataError
 from tests.providers.bench import ALICE
 from tests.providers.test_trustpoints import certificates, enrolled
@@ -23,6 +24,13 @@ def verify(bench, text, nonce):
     return verify_envelope(
         io.BytesIO(text.encode()), certificates(bench)["ca"]["pem"].encode(), nonce, bench.clock.now()
     )
+
+
+SIGNED = SimpleNamespace(nonce="1580", include_certificate=True, include_tpm_quote=False, compression="none")
+
+
+def never():
+    return False
 
 
 def arguments(*selectors, **given):
@@ -132,28 +140,50 @@ def test_a_zeroized_key_signs_nothing_any_more(bench):
     assert "system-enroll-key" in refusal.value.message
 
 
-def test_dossiers_are_counted(bench):
+def test_dossiers_are_counted_and_the_last_ones_remembered(bench):
     enrolled(bench)
-    bench.call(COLLECT)
-    bench.call(COLLECT, {"sign": {"nonce": "1"}})
-    Device(bench.services).dossier(arguments(), ALICE)
+    dossier = bench.call(COLLECT, {"selector": ["packages"], "nonce": "17"})["dossier"]
+    bench.call(COLLECT, {"sign": {"nonce": "1", "compression": "gzip"}})
+    device = Device(bench.services)
+    device.sign(device.dossier(arguments("bogus"), ALICE, never), SIGNED, ALICE)
 
-    assert bench.state()["trustconf-integrity:integrity"]["dossiers"] == {
+    found = bench.state()["trustconf-integrity:integrity"]["dossiers"]
+
+    last, signed, first = found.pop("dossier")
+    assert found == {
         "collected": 3,
-        "signed": 1,
+        "signed": 2,
+        "refused": 0,
+        "stopped": 0,
+        "waiting": 0,
         "last-collected": "2026-03-01T12:00:00Z",
         "last-user": "alice",
     }
+    assert last["signature"] == {"nonce": "1580", "form": "envelope", "compression": "none"}
+    assert last["selector"] == ["bogus"]
+    assert (last["section"][-1]["name"], last["section"][-1]["result-code"]) == ("bogus", "Invalid option")
+    assert signed["signature"] == {"nonce": "1", "form": "envelope", "compression": "gzip"}
+    assert "signature" not in first
+    assert (first["user"], first["nonce"], first["selector"]) == ("alice", "17", ["packages"])
+    assert (first["size"], first["digest"]) == (str(len(dossier)), sha256(dossier.encode()).hexdigest())
+    assert [each["name"] for each in first["section"]] == ["license-udi", "version", "platform", "packages"]
+    # Kept over a restart: by what is in the database, the newest sixteen.
+    for _ in range(16):
+        bench.call(COLLECT)
+    again = DossierLog(bench.services.database)
+    assert [number for number, _ in again.newest()] == list(range(19, 3, -1))
+    assert again.counts().collected == 19
 
 
 def test_the_shell_gets_the_same_dossier_and_signature(bench):
     enrolled(bench)
     device = Device(bench.services)
 
-    text = device.dossier(arguments("reboot-history", nonce="1580"), ALICE)
-    envelope = device.sign(text.encode(), SignOptions("1580", include_certificate=True), ALICE)
+    dossier = device.dossier(arguments("reboot-history", nonce="1580"), ALICE, never)
+    text = b"".join(dossier.chunks())
+    envelope = b"".join(device.sign(dossier, SIGNED, ALICE).chunks()).decode()
 
-    assert verify(bench, envelope, "1580").payload_bytes() == text.encode()
+    assert verify(bench, envelope, "1580").payload_bytes() == text
     assert [told["action"] for told in bench.told("/trustconf-system:audit-event")][-2:] == ["collect-dossier", "sign"]
     assert list(device.trustpoints()) == ["system-trustpoint"]
     assert len(device.keys()) == 2
@@ -163,9 +193,9 @@ def test_the_shell_hears_refusals_as_such(bench):
     device = Device(bench.services)
 
     with pytest.raises(ProviderError, match="selectors"):
-        device.dossier(arguments(*(f"s{number}" for number in range(33))), ALICE)
+        device.dossier(arguments(*(f"s{number}" for number in range(33))), ALICE, never)
     with pytest.raises(ProviderError, match="authenticate and enroll"):
-        device.sign(b"x", SignOptions("1"), ALICE)
+        device.sign("x", SIGNED, ALICE)
 
 
 def test_version_and_platform_for_the_shell(bench):

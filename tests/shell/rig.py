@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from agent.caller import Caller
 from agent.clock import ManualClock
+from agent.integrity.content import BytesContent, joined
 from agent.northbound.errors import ProviderError
 from agent.shell import Shell, ShellResult
 
@@ -41,15 +42,16 @@ class Services:
     def trustpool(self):
         return self.pool
 
-    def dossier(self, options, caller):
+    def dossier(self, options, caller, abandoned):
         self.asked.append((options, caller))
-        return DOSSIER
+        return BytesContent(DOSSIER.encode())
 
-    def sign(self, payload, options, caller):
+    def sign(self, output, options, caller):
         if options.nonce == "no-key":
             raise ProviderError("data-missing", "The trustpoint has no certificate: enroll it first.")
+        payload = output if isinstance(output, str) else joined(output).decode()
         self.signed.append((payload, options, caller))
-        return '{"envelope":1}'
+        return BytesContent(b'{"envelope":1}')
 
     def version_text(self):
         return "trustconf, Version 0.1.0\n\nSystem uptime is 1 day\n"

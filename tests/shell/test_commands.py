@@ -139,13 +139,15 @@ class TestPipes:
             ("util sign include-certificate nonce 1580", SignOptions("1580", include_certificate=True)),
             ("utility sign nonce 1580 include-tpm-quote", SignOptions("1580", include_tpm_quote=True)),
             ("utility sign include-t include-c nonce 1580", SignOptions("1580", True, True)),
+            ("utility sign compress gzip nonce 1580", SignOptions("1580", compression="gzip")),
+            ("utility sign comp g nonce 1580", SignOptions("1580", compression="gzip")),
         ],
     )
     def test_any_show_command_can_be_signed(self, pipe, options):
         services = Services()
         result = run(f"show version | include Version | {pipe}", services)
         assert result.text == TIME_LINE + '{"envelope":1}\n'
-        assert services.signed == [(b"trustconf, Version 0.1.0\n", options, ADMIN)]
+        assert services.signed == [("trustconf, Version 0.1.0\n", options, ADMIN)]
 
     def test_nothing_follows_a_signature(self):
         services = Services()
@@ -238,7 +240,7 @@ class TestDossier:
             services,
         )
         assert result.text == TIME_LINE + '{"envelope":1}\n'
-        assert services.signed == [(DOSSIER.encode(), SignOptions("1580", include_certificate=True), ADMIN)]
+        assert services.signed == [(DOSSIER, SignOptions("1580", include_certificate=True), ADMIN)]
 
     def test_a_mistake_behind_the_pipe_collects_nothing(self):
         services = Services()

@@ -65,18 +65,27 @@ class EchoCore:
         self.sessions: set[EchoSession] = set()
         self.opened: list[EchoSession] = []
         self.received: list[bytes] = []
+        self.made = 0
         self._next = 0
 
     def next_id(self) -> int:
         self._next += 1
         return self._next
 
-    def open_session(self, caller: Caller, send, close_transport) -> EchoSession:
+    def open_session(self, caller: Caller, send, close_transport, *, peer_gone) -> EchoSession:
         session = EchoSession(caller, send, close_transport, self)
+        session.peer_gone = peer_gone
         self.sessions.add(session)
         self.opened.append(session)
         send(HELLO)
         return session
+
+    def pieces(self, count):
+        """A message of so many pieces of a thousand bytes; `made` counts them."""
+        for _ in range(count):
+            self.made += 1
+            yield b"y" * 1000
+        yield EOM
 
     def handle(self, session: EchoSession, message: bytes) -> None:
         self.received.append(message)
@@ -85,6 +94,8 @@ class EchoCore:
             session.close()
         elif message.startswith(b"big "):
             session.send(b"x" * int(message[4:]) + EOM)
+        elif message.startswith(b"pieces "):
+            session.send(self.pieces(int(message[7:])))
         elif message == b"crash":
             raise RuntimeError("secret inside")
         else:
@@ -94,10 +105,10 @@ class EchoCore:
 class EchoShell:
     """CommandRunner."""
 
-    def run(self, line: str, caller: Caller) -> ShellResult:
+    def run(self, line: str, caller: Caller, abandoned) -> ShellResult:
         if line == "boom":
             raise RuntimeError("secret inside")
-        return ShellResult(f"{caller.user}: {line}\n", 0 if line.startswith("show") else 1)
+        return ShellResult((f"{caller.user}: {line}\n",), 0 if line.startswith("show") else 1)
 
 
 @dataclass

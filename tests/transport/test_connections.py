@@ -355,3 +355,26 @@ class TestEnd:
         assert eventually(lambda: rig.core.received)
         assert rig.core.opened[0].lost.wait(10)
         client.close()
+
+
+def test_a_large_message_comes_at_the_clients_pace(rig):
+    """What a client has not taken is not even made."""
+    client = rig.connect()
+    channel = rig.netconf(client)
+    channel.sendall(b"pieces 20000" + EOM)
+    taken, ahead = 0, 0
+    while not (data := channel.recv(64 * 1024)).endswith(EOM):
+        taken += len(data)
+        ahead = max(ahead, rig.core.made * 1000 - taken)
+    assert taken > 19_000_000
+    assert ahead < 6_000_000  # the windows of SSH and of TCP
+    client.close()
+
+
+def test_a_client_that_has_gone_is_known_to_have_gone(rig):
+    client = rig.connect()
+    rig.netconf(client)
+    (session,) = rig.core.opened
+    assert not session.peer_gone()
+    client.close()
+    assert eventually(session.peer_gone)

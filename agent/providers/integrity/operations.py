@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from agent import __version__
 from agent.caller import Caller
-from agent.integrity.content import BytesContent
-from agent.integrity.dossier import DossierRequest, collect
+from agent.integrity.compression import NONE
+from agent.integrity.content import Content
+from agent.integrity.dossier import DossierRequest
 from agent.integrity.envelope import Quoter, SignedContent, Signer, sign_envelope
 from agent.integrity.sections import MAX_COMMITS, CommitSummary, DossierSources
 from agent.integrity.sources.description import Product
 from agent.integrity.tpm.quote import extra_data
 from agent.integrity.tpm.quoting import TpmQuoter
+from agent.integrity.turns import Abandoned
 from agent.pki.trustpoint import SYSTEM_TRUSTPOINT
+from agent.providers.dossiers import CollectedDossier, DossierSignature
 from agent.providers.integrity.errors import INTEGRITY_REFUSALS
 from agent.providers.refusals import refusing
 from agent.providers.services import Services
@@ -23,6 +27,7 @@ from agent.providers.system.state import AGENT_NAME
 from agent.storage.commit_log import CommitLog
 
 PRODUCT: Final = Product(AGENT_NAME, __version__)
+ENVELOPE: Final = "envelope"
 
 #: Through what a commit came, by whether it had a NETCONF session.
 _CLIENTS: Final = MappingProxyType({True: "netconf", False: "cli"})
@@ -31,8 +36,20 @@ _LEAVES: Final = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class SigningOptions:
+    """How something is to be signed. `compression`: a name of integrity.compression. `include_tpm_quote`: with a quote
+    of the TPM."""
+
+    nonce: str | None
+    include_certificate: bool = False
+    include_tpm_quote: bool = False
+    form: str = ENVELOPE
+    compression: str = NONE
+
+
 class IntegrityOperations:
-    """Evidence of this device. Any thread may ask."""
+    """Evidence of this device. Any thread may ask. What is given belongs to the caller, who closes it."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -44,62 +61,53 @@ class IntegrityOperations:
             sections=services.dossier_sections,
         )
 
-    def collect(self, request: DossierRequest, caller: Caller) -> str:
-        """A dossier's JSON text."""
-        text = collect(request, self._sources)
-        self._services.dossiers.record(self._services.clock.now(), caller.user, signed=False)
-        return text
+    def collect(self, request: DossierRequest, caller: Caller, abandoned: Abandoned) -> CollectedDossier:
+        """A dossier's JSON text. `abandoned` tells whether the client has gone. Raises ProviderError."""
+        with refusing(INTEGRITY_REFUSALS, _LEAVES):
+            return self._services.dossiers.collect(request, self._sources, caller.user, abandoned)
 
     def collect_signed(
-        self,
-        request: DossierRequest,
-        caller: Caller,
-        *,
-        nonce: str | None,
-        include_certificate: bool,
-        include_tpm_quote: bool = False,
-    ) -> str:
-        """The envelope's text around a dossier. Raises ProviderError, before anything is collected if the system
+        self, request: DossierRequest, caller: Caller, abandoned: Abandoned, options: SigningOptions
+    ) -> SignedContent:
+        """The signed text around a dossier. Raises ProviderError, before anything is collected if the system
         trustpoint can't sign, or there is no TPM to quote."""
         with refusing(INTEGRITY_REFUSALS, _LEAVES):
-            signer = self._signer()
-            quoter = self._quoter(nonce) if include_tpm_quote else None
-            dossier = BytesContent(collect(request, self._sources).encode())
-            envelope = _text(
-                sign_envelope(
-                    dossier, nonce=nonce, signer=signer, include_certificate=include_certificate, quote=quoter
-                )
-            )
-        self._services.dossiers.record(self._services.clock.now(), caller.user, signed=True)
-        return envelope
+            self._signer()
+            self._quoter(options)
+        return self.sign(self.collect(request, caller, abandoned), options)
 
-    def sign(
-        self, payload: bytes, *, nonce: str | None, include_certificate: bool, include_tpm_quote: bool = False
-    ) -> str:
-        """The envelope's text around `payload`. Raises ProviderError."""
+    def sign(self, payload: Content, options: SigningOptions) -> SignedContent:
+        """The signed text around `payload`, which it takes over. Raises ProviderError."""
         with refusing(INTEGRITY_REFUSALS, _LEAVES):
-            return _text(
-                sign_envelope(
-                    BytesContent(payload),
-                    nonce=nonce,
-                    signer=self._signer(),
-                    include_certificate=include_certificate,
-                    quote=self._quoter(nonce) if include_tpm_quote else None,
-                )
+            try:
+                signer, quoter = self._signer(), self._quoter(options)
+            except BaseException:
+                payload.close()
+                raise
+            signed = sign_envelope(
+                payload,
+                nonce=options.nonce,
+                signer=signer,
+                include_certificate=options.include_certificate,
+                compression=options.compression,
+                quote=quoter,
+                folder=self._services.dossiers.folder,
             )
+        if isinstance(payload, CollectedDossier):
+            signature = DossierSignature(options.nonce, options.form, options.compression)
+            self._services.dossiers.log.sign(payload.number, signature)
+        return signed
 
-    def _quoter(self, nonce: str | None) -> Quoter:
-        """What makes the quote of an envelope. Raises TpmError."""
+    def _quoter(self, options: SigningOptions) -> Quoter | None:
+        """What makes the quote of an envelope, if there is to be one. Raises TpmError."""
+        if not options.include_tpm_quote:
+            return None
         tpm = TpmQuoter(self._services.tpm)
         tpm.require()
-        return lambda payload_digest, algorithm: tpm.quote(extra_data(nonce, payload_digest)).text()
+        return lambda payload_digest, algorithm: tpm.quote(extra_data(options.nonce, payload_digest)).text()
 
     def _signer(self) -> Signer:
         return self._services.trustpoint_store.signer(SYSTEM_TRUSTPOINT)
-
-
-def _text(signed: SignedContent) -> str:
-    return b"".join(signed.chunks()).decode("ascii")
 
 
 def _commits(commit_log: CommitLog) -> Iterator[CommitSummary]:
