@@ -29,6 +29,7 @@ from agent.pki.trustpoint_store import TrustpointStore
 from agent.pki.trustpool import Trustpool
 from agent.pki.user_key_store import UserKeyStore
 from agent.providers import (
+    attestation,
     cisco,
     event_streams,
     integrity,
@@ -42,6 +43,7 @@ from agent.providers import (
     trustpool,
     yang_library,
 )
+from agent.providers.attestation.watch import LogWatch
 from agent.providers.device import Device
 from agent.providers.dossiers import Dossiers
 from agent.providers.keystore.expiration import ExpirationWatch
@@ -50,6 +52,7 @@ from agent.providers.services import Services
 from agent.providers.trustpoints.wiring import make_enroller
 from agent.scheduler import Scheduler
 from agent.shell.shell import Shell
+from agent.storage.block_folder import BlockFolder
 from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
 from agent.storage.errors import DatabaseError
@@ -66,7 +69,7 @@ from agent.yang.validation import Validator
 from agent.yang.xpath import XPathEvaluator
 
 #: The providers that need nothing but the services; those of the protocol itself are registered one by one.
-PROVIDERS = (system, keys, trustpoints, trustpool, keystore, cisco, integrity, packages, quotes)
+PROVIDERS = (system, keys, trustpoints, trustpool, keystore, cisco, integrity, packages, quotes, attestation)
 
 
 class RunningView:
@@ -140,6 +143,14 @@ class Core:
                 key_files=PackageKeyFolder(folder.package_keys).files,
             ),
             tpm=tpm,
+            ima=LogWatch(
+                host=host,
+                clock=clock,
+                bus=self.bus,
+                config=config,
+                planner=self.scheduler,
+                store=BlockFolder(folder.ima_cache),
+            ),
             dossiers=Dossiers(database, clock, folder.path),
             hash_password=hash_password,
         )
@@ -200,12 +211,14 @@ class Core:
         self.services.enroller.enrolling.resume()
         self._expiration.start()
         self.services.fingerprints.start()
+        self.services.ima.start()
 
     def close(self) -> None:
         """End all sessions and the work under way, and close the storage."""
         self.server.close()
         self.scheduler.stop()
         self.services.fingerprints.stop()
+        self.services.ima.stop()
         self.services.dossiers.stop()
         self.datastores.close()
         with contextlib.suppress(Exception):

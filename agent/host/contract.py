@@ -7,6 +7,7 @@ relative path or a command that is not allowed, which is a fault of the caller).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -83,6 +84,12 @@ class Host(Protocol):
 
     def read_file(self, path: str, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
         """The whole content of a regular file; links are followed."""
+
+    def read_chunks(self, path: str, *, offset: int = 0, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[bytes]:
+        """The content of a regular file from `offset` on, piece by piece, for what is too large to be held at once.
+
+        Links are followed. What is beyond the end is empty. Errors come with the piece that they are about.
+        """
 
     def list_dir(self, path: str, max_entries: int = DEFAULT_MAX_ENTRIES) -> tuple[str, ...]:
         """The names in a folder, sorted, without "." and ".."."""

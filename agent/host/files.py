@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from agent.clock import Clock
@@ -46,6 +46,38 @@ def read_file(place: str, shown: str, max_bytes: int, clock: Clock) -> bytes:
                 if clock.monotonic() > deadline:
                     raise TimeLimitError(shown, f"could not be read within {FILE_SECONDS:g} seconds")
             return b"".join(parts)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise from_os_error(shown, error) from None
+
+
+def read_chunks(place: str, shown: str, offset: int, max_bytes: int, clock: Clock) -> Iterator[bytes]:
+    """The content of a regular file from `offset` on; more than `max_bytes` of it are refused, after what came before.
+
+    Only the time spent on reading counts for the limit, not what the caller does in between.
+    """
+    spent = 0.0
+    total = 0
+    try:
+        descriptor = os.open(place, _OPEN_FLAGS)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UnreadableError(shown, "is not a regular file")
+            # Files of securityfs have no size, but they can be positioned.
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            while True:
+                started = clock.monotonic()
+                part = os.read(descriptor, min(_CHUNK, max_bytes + 1 - total))
+                spent += clock.monotonic() - started
+                if not part:
+                    return
+                total += len(part)
+                if total > max_bytes:
+                    raise TooLargeError(shown, f"is larger than the limit of {max_bytes} bytes")
+                if spent > FILE_SECONDS:
+                    raise TimeLimitError(shown, f"could not be read within {FILE_SECONDS:g} seconds")
+                yield part
         finally:
             os.close(descriptor)
     except OSError as error:

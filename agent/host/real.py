@@ -7,6 +7,7 @@ import os
 import selectors
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.clock import Clock, SystemClock
@@ -36,6 +37,9 @@ class RealHost:
 
     def read_file(self, path: str, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
         return files.read_file(check_path(path), path, max_bytes, self._clock)
+
+    def read_chunks(self, path: str, *, offset: int = 0, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[bytes]:
+        return files.read_chunks(check_path(path), path, offset, max_bytes, self._clock)
 
     def list_dir(self, path: str, max_entries: int = DEFAULT_MAX_ENTRIES) -> tuple[str, ...]:
         return files.list_dir(check_path(path), path, max_entries)

@@ -17,7 +17,7 @@ import dataclasses
 import json
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -129,6 +129,22 @@ class RecordingHost:
     def read_file(self, path: str, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
         return self._ask(("read_file", path), lambda: self._host.read_file(path, max_bytes), _bytes_out)
 
+    def read_chunks(self, path: str, *, offset: int = 0, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[bytes]:
+        question = _chunks_question(path, offset)
+        parts: list[bytes] = []
+        try:
+            for part in self._host.read_chunks(path, offset=offset, max_bytes=max_bytes):
+                parts.append(part)
+                yield part
+        except HostError as error:
+            self.recording.add(question, _refusal(error))
+            raise
+        except GeneratorExit:
+            # Whoever asked has read enough, and will have enough of the same in a replay.
+            self.recording.add(question, _bytes_out(b"".join(parts)))
+            raise
+        self.recording.add(question, _bytes_out(b"".join(parts)))
+
     def list_dir(self, path: str, max_entries: int = DEFAULT_MAX_ENTRIES) -> tuple[str, ...]:
         return self._ask(("list_dir", path), lambda: self._host.list_dir(path, max_entries), _names_out)
 
@@ -163,7 +179,7 @@ class RecordingHost:
         try:
             answer = ask()
         except HostError as error:
-            self.recording.add(question, {"error": error.kind, "subject": error.subject, "reason": error.reason})
+            self.recording.add(question, _refusal(error))
             raise
         self.recording.add(question, write(answer))
         return answer
@@ -180,6 +196,13 @@ class ReplayHost:
         if len(content) > max_bytes:
             raise TooLargeError(path, f"is larger than the limit of {max_bytes} bytes")
         return content
+
+    def read_chunks(self, path: str, *, offset: int = 0, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[bytes]:
+        content = self._answer(_chunks_question(check_path(path), offset), _bytes_in)
+        if len(content) > max_bytes:
+            raise TooLargeError(path, f"is larger than the limit of {max_bytes} bytes")
+        if content:
+            yield content
 
     def list_dir(self, path: str, max_entries: int = DEFAULT_MAX_ENTRIES) -> tuple[str, ...]:
         names = self._answer(("list_dir", check_path(path)), _names_in)
@@ -225,6 +248,14 @@ class ReplayHost:
             return read(answer)
         except (KeyError, TypeError, ValueError, binascii.Error):
             raise NotRecordedError(" ".join(question), "has an answer in the recording that makes no sense") from None
+
+
+def _refusal(error: HostError) -> Answer:
+    return {"error": error.kind, "subject": error.subject, "reason": error.reason}
+
+
+def _chunks_question(path: str, offset: int) -> Question:
+    return ("read_chunks", str(offset), path)
 
 
 def _stat_question(path: str, follow: bool) -> Question:

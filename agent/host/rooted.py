@@ -7,7 +7,7 @@ inside; it is no jail against somebody who changes the folder while it is being 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from agent.clock import Clock, SystemClock
@@ -54,6 +54,9 @@ class RootedHost:
 
     def read_file(self, path: str, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
         return files.read_file(self._place(path), path, max_bytes, self._clock)
+
+    def read_chunks(self, path: str, *, offset: int = 0, max_bytes: int = DEFAULT_MAX_BYTES) -> Iterator[bytes]:
+        return files.read_chunks(self._place(path), path, offset, max_bytes, self._clock)
 
     def list_dir(self, path: str, max_entries: int = DEFAULT_MAX_ENTRIES) -> tuple[str, ...]:
         return files.list_dir(self._place(path), path, max_entries)

@@ -18,6 +18,10 @@ class ResultCode(StrEnum):
     NODE_NOT_AVAILABLE = "Node not available"
     INVALID_OPTION = "Invalid option"
     FAILED = "Failed"
+    #: With data: those of this boot, though others were asked for.
+    BOOT_CHANGED = "Boot changed"
+    #: With data: those before the damage.
+    INCOMPLETE = "Incomplete"
 
 
 class SourceUnavailableError(Exception):

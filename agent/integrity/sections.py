@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.clock import Clock
 from agent.host.contract import Host
+from agent.integrity.boot_log.section import boot_aggregate, boot_event_log
 from agent.integrity.packages import section
 from agent.integrity.sources.boot_integrity import boot_integrity
 from agent.integrity.sources.description import NODE_NAME, Product
@@ -181,10 +182,14 @@ def _system_integrity_snapshot(sources: DossierSources, request: DossierRequest)
             "module-signature-enforcement": facts.module_signatures,
             "ima": facts.ima,
             "ima-measurements": facts.ima_measurements,
+            "ima-violations": facts.ima_violations,
+            "ima-policy": facts.ima_policy,
             "tpm": facts.tpm,
             "kernel-tainted": facts.kernel_tainted,
             "boot-id": facts.boot_id,
             "kernel-command-line": facts.command_line,
+            "boot-aggregate": boot_aggregate(sources.host).value,
+            "boot-event-log": boot_event_log(sources.host),
         }
     )
 
@@ -209,5 +214,6 @@ SECTIONS: dict[str, Section] = {
     "system-integrity-snapshot": Section(OUR_MODEL, OUR_REVISION, _system_integrity_snapshot),
     "system-inventory": Section(OUR_MODEL, OUR_REVISION, _system_inventory),
     "filesystem-inventory": Section(OUR_MODEL, OUR_REVISION, None),
+    "ima": Section(OUR_MODEL, OUR_REVISION, None),
     "incremental-ima": Section(OUR_MODEL, OUR_REVISION, None),
 }

@@ -29,6 +29,7 @@ from agent.yang.schema import Schema
 
 if TYPE_CHECKING:
     # Providers import this module.
+    from agent.providers.attestation.watch import LogWatch
     from agent.providers.packages.watch import FingerprintWatch
 
 
@@ -64,6 +65,7 @@ class Services:
         enroller: everything that trustpoints can be told to do.
         fingerprints: of the installed packages.
         tpm: the machine's, if it has one.
+        ima: the logs of IMA and of the firmware.
         dossiers: collects them.
         dossier_sections: by selector, what providers add to dossiers.
     """
@@ -84,6 +86,7 @@ class Services:
     enroller: Enroller
     fingerprints: FingerprintWatch
     tpm: Tpm
+    ima: LogWatch
     dossiers: Dossiers
     hash_password: Callable[[str], str]
     ssh_limit_listeners: list[Callable[[SshServerLimits], None]] = field(default_factory=list)

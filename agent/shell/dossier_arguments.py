@@ -25,6 +25,7 @@ SELECTORS: Final = (
     "system-integrity-snapshot",
     "system-inventory",
     "filesystem-inventory",
+    "ima",
 )
 MAX_OPTION_LENGTH: Final = 4096
 

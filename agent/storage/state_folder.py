@@ -64,6 +64,11 @@ class StateFolder:
         return self.path / "package-keys"
 
     @property
+    def ima_cache(self) -> Path:
+        """What was read of the IMA log of this boot (block_folder.py)."""
+        return self.path / "ima-cache"
+
+    @property
     def lock_file(self) -> Path:
         """Locked (flock) by the agent that runs; holds its process id."""
         return self.path / "lock"

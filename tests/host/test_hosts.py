@@ -60,6 +60,9 @@ QUESTIONS = {
     "file through a relative link": lambda host: host.read_file("/etc/os-release"),
     "file through an absolute link": lambda host: host.read_file("/etc/absolute"),
     "dots don't lead out": lambda host: host.read_file("/../../usr/./lib/../lib/os-release"),
+    "file in pieces": lambda host: b"".join(host.read_chunks("/etc/os-release")),
+    "file from the middle on": lambda host: b"".join(host.read_chunks("/etc/os-release", offset=3)),
+    "file from beyond its end on": lambda host: b"".join(host.read_chunks("/etc/os-release", offset=99)),
     "folder": lambda host: host.list_dir("/etc"),
     "status": lambda host: host.stat("/etc/os-release"),
     "status of a link": lambda host: host.stat("/etc/os-release", follow=False),
@@ -83,6 +86,9 @@ REFUSALS = {
     "loop": (UnreadableError, lambda host: host.read_file("/etc/loop")),
     "no link": (UnreadableError, lambda host: host.read_link("/etc")),
     "too large": (TooLargeError, lambda host: host.read_file("/usr/lib/os-release", 7)),
+    "too large in pieces": (TooLargeError, lambda host: list(host.read_chunks("/usr/lib/os-release", max_bytes=7))),
+    "absent in pieces": (AbsentError, lambda host: list(host.read_chunks("/etc/nothing"))),
+    "fifo in pieces": (UnreadableError, lambda host: list(host.read_chunks("/etc/fifo"))),
     "too many": (TooLargeError, lambda host: host.list_dir("/etc", 3)),
     "too much output": (TooLargeError, lambda host: host.run(commands.JOURNAL_BOOTS, max_output=1)),
 }
@@ -96,7 +102,10 @@ def test_replay_answers_as_the_host_did(folder, name):
 
 def test_the_answers_of_a_rooted_host_are_the_folder(folder):
     host = rooted(folder)
-    assert {QUESTIONS[name](host) for name in QUESTIONS if "file" in name or "dots" in name} == {b"ID=test\n"}
+    whole = [name for name in QUESTIONS if ("file" in name or "dots" in name) and " from " not in name]
+    assert {QUESTIONS[name](host) for name in whole} == {b"ID=test\n"}
+    assert QUESTIONS["file from the middle on"](host) == b"test\n"
+    assert QUESTIONS["file from beyond its end on"](host) == b""
     assert host.list_dir("/etc") == ("absolute", "fifo", "loop", "os-release")
     assert host.stat("/etc/os-release").kind == "file"
     assert host.stat("/etc/os-release").size == 8
@@ -130,6 +139,9 @@ def test_the_real_host_refuses_in_the_same_way(folder, name):
 
         def read_file(self, path, *rest):
             return super().read_file(f"{folder}{path}", *rest)
+
+        def read_chunks(self, path, **rest):
+            return super().read_chunks(f"{folder}{path}", **rest)
 
         def list_dir(self, path, *rest):
             return super().list_dir(f"{folder}{path}", *rest)

@@ -234,6 +234,9 @@ def test_whatever_the_host_answers_there_is_a_dossier(data):
         def read_file(self, path, max_bytes=0):
             return self._answer(path, st.binary(max_size=800))
 
+        def read_chunks(self, path, *, offset=0, max_bytes=0):
+            yield self._answer(path, st.binary(max_size=800))
+
         def list_dir(self, path, max_entries=0):
             return tuple(sorted(self._answer(path, st.lists(st.text("ab0", min_size=1), max_size=3))))
 

@@ -18,12 +18,25 @@ from agent.pki.key_store import KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
 from agent.pki.trustpool import Trustpool
 from agent.pki.user_key_store import UserKeyStore
-from agent.providers import cisco, integrity, keys, keystore, packages, quotes, system, trustpoints, trustpool
+from agent.providers import (
+    attestation,
+    cisco,
+    integrity,
+    keys,
+    keystore,
+    packages,
+    quotes,
+    system,
+    trustpoints,
+    trustpool,
+)
+from agent.providers.attestation.watch import LogWatch
 from agent.providers.dossiers import Dossiers
 from agent.providers.packages.watch import FingerprintWatch
 from agent.providers.services import Services
 from agent.providers.trustpoints.wiring import make_enroller
 from agent.scheduler import Scheduler
+from agent.storage.block_folder import BlockFolder
 from agent.storage.commit_log import CommitLog, CommitRecord
 from agent.storage.database import Database
 from agent.storage.import_folder import ImportFolder
@@ -103,12 +116,31 @@ class Bench:
                 key_files=PackageKeyFolder(state.package_keys).files,
             ),
             tpm=device_tpm,
+            ima=LogWatch(
+                host=host,
+                clock=self.clock,
+                bus=bus,
+                config=self,
+                planner=self.scheduler,
+                store=BlockFolder(state.ima_cache),
+            ),
             dossiers=Dossiers(self.database, self.clock, folder / "state"),
             hash_password=_hash,
             ssh_limit_listeners=[self.limits.append],
         )
         self.registry = Registry(SCHEMA)
-        for provider in (system, keys, trustpoints, trustpool, keystore, cisco, integrity, packages, quotes):
+        for provider in (
+            system,
+            keys,
+            trustpoints,
+            trustpool,
+            keystore,
+            cisco,
+            integrity,
+            packages,
+            quotes,
+            attestation,
+        ):
             provider.register(self.registry, self.services)
 
     def get(self, path):

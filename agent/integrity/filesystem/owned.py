@@ -14,8 +14,8 @@ from agent.host.contract import Host
 from agent.integrity.filesystem.owners import Owner, owned_files
 from agent.integrity.filesystem.records import ANONYMOUS, PackageKind, owner_members
 from agent.integrity.filesystem.store import meta, set_meta
-from agent.integrity.packages.text import shown
 from agent.integrity.packages.transactions import database_stamp
+from agent.integrity.readable import shown
 
 #: What stands for a package where there is none.
 NOBODY: Final = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from agent.integrity.packages.text import shown
+from agent.integrity.readable import shown
 
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 

@@ -26,7 +26,7 @@ from agent.integrity.packages.package_set import (
     dpkg_id,
     rpm_id,
 )
-from agent.integrity.packages.text import shown
+from agent.integrity.readable import shown
 from agent.integrity.sources.description import NODE_NAME
 from agent.integrity.sources.dpkg import dpkg_packages
 from agent.integrity.sources.rpm import rpm_packages

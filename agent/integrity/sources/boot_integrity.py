@@ -22,6 +22,7 @@ _EFI_VARIABLES = "/sys/firmware/efi/efivars"
 #: An EFI variable's file: 4 bytes of attributes, then its value; these have one byte (UEFI specification, 3.3).
 _EFI_FLAG_BYTES = 5
 _IMA = "/sys/kernel/security/ima"
+MAX_POLICY_BYTES = 1024 * 1024
 _TPM = "/sys/class/tpm"
 _ENABLED = {"Y": "enabled", "1": "enabled", "N": "disabled", "0": "disabled"}
 
@@ -35,6 +36,8 @@ class BootIntegrity:
         lockdown: the kernel's lockdown mode: "none", "integrity" or "confidentiality".
         module_signatures: "enabled" if unsigned kernel modules are refused, else "disabled".
         ima: "present", and the number of its measurements.
+        ima_violations: the number of measurements that could not be made reliably.
+        ima_policy: its rules, a line each, if this kernel shows them.
         tpm: the first TPM's version: "2.0", "1.2" or "present".
         kernel_tainted: the kernel's taint bits, decimal.
         boot_id: a new one for each start of the kernel.
@@ -46,6 +49,8 @@ class BootIntegrity:
     module_signatures: str
     ima: str
     ima_measurements: str
+    ima_violations: str
+    ima_policy: str
     tpm: str
     kernel_tainted: str
     boot_id: str
@@ -64,6 +69,8 @@ def boot_integrity(host: Host) -> BootIntegrity:
         module_signatures=_told(lambda: _module_signatures(host)),
         ima=_told(lambda: "present" if host.list_dir(_IMA) else NOT_PRESENT),
         ima_measurements=text(f"{_IMA}/runtime_measurements_count"),
+        ima_violations=text(f"{_IMA}/violations"),
+        ima_policy=_told(lambda: _policy(host)),
         tpm=_told(lambda: _tpm(host)),
         kernel_tainted=text("/proc/sys/kernel/tainted"),
         boot_id=text("/proc/sys/kernel/random/boot_id"),
@@ -109,6 +116,11 @@ def _lockdown(host: Host) -> str:
 
 def _module_signatures(host: Host) -> str:
     return _ENABLED.get(attribute(host, "/sys/module/module/parameters/sig_enforce"), UNREADABLE)
+
+
+def _policy(host: Host) -> str:
+    lines = host.read_file(f"{_IMA}/policy", MAX_POLICY_BYTES).decode("utf-8", "replace").splitlines()
+    return "\n".join("".join(each for each in line if each.isprintable()) for line in lines)
 
 
 def _tpm(host: Host) -> str:

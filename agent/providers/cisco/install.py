@@ -12,7 +12,7 @@ from agent import __version__
 from agent.host.contract import Host
 from agent.host.errors import HostError
 from agent.integrity.packages.package_set import PackageReport
-from agent.integrity.packages.text import shown
+from agent.integrity.readable import shown
 from agent.integrity.sections import asctime
 from agent.integrity.sources.description import NODE_NAME
 from agent.integrity.sources.identity import product_id

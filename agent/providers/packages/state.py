@@ -7,7 +7,7 @@ from typing import Final
 from agent.clock import yang_date_and_time
 from agent.integrity.packages.fingerprint import ALGORITHM
 from agent.integrity.packages.package_set import PackageReport
-from agent.integrity.packages.text import shown
+from agent.integrity.readable import shown
 from agent.northbound.contract import Record, StateQuery
 from agent.providers.packages.vocabulary import id_record
 from agent.providers.packages.watch import FingerprintWatch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.integrity.packages.package_set import PackageId
-from agent.integrity.packages.text import shown
+from agent.integrity.readable import shown
 from agent.northbound.contract import Record
 
 
