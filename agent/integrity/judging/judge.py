@@ -200,7 +200,7 @@ def _findings(evidence: Evidence, known: Known) -> Iterator[Finding]:
         lambda: judge_configuration(dossier, baseline),
         lambda: judge_filesystem(dossier, last),
         lambda: judge_ima(dossier, last),
-        lambda: judge_quoted(dossier, verdict.quoted_registers if verdict else {}),
+        lambda: judge_quoted(dossier, verdict, known.baseline.verdict if known.baseline else None) if verdict else (),
     )
     for judgement in judgements:
         try:

@@ -8,7 +8,7 @@ nothing is stored; it survives that the owner is cleared.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -55,8 +55,11 @@ class Quoter(Protocol):
     def require(self) -> None:
         """Nothing, if there is a TPM that can be asked: to refuse early what would fail at its end."""
 
-    def quote(self, extra_data: bytes, selection: Selection | None = None) -> Quote:
-        """A quote over `extra_data` (at most 64 bytes) and registers: those of `selection`, or the usual ones."""
+    def quote(
+        self, extra_data: bytes, selection: Selection | None = None, *, registers: Sequence[int] = DEFAULT_REGISTERS
+    ) -> Quote:
+        """A quote over `extra_data` (at most 64 bytes) and registers: those of `selection`, or `registers` of the usual
+        bank, ascending."""
 
 
 class TpmQuoter:
@@ -69,9 +72,11 @@ class TpmQuoter:
         with self._tpm.session() as commands:
             commands.banks()
 
-    def quote(self, extra_data: bytes, selection: Selection | None = None) -> Quote:
+    def quote(
+        self, extra_data: bytes, selection: Selection | None = None, *, registers: Sequence[int] = DEFAULT_REGISTERS
+    ) -> Quote:
         with self._tpm.session() as commands:
-            wanted = selection or {usual_bank(commands.banks()): DEFAULT_REGISTERS}
+            wanted = selection or {usual_bank(commands.banks()): registers}
             with commands.primary(ENDORSEMENT, attestation_key(_UNIQUE)) as (key, public):
                 for _ in range(_ATTEMPTS):
                     values = {bank: commands.registers(bank, numbers) for bank, numbers in wanted.items()}

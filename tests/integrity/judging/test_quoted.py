@@ -1,4 +1,4 @@
-"""The register that a TPM has quoted, beside what the IMA log of the same dossier leads to."""
+"""The registers that a TPM has quoted: beside the IMA log of the same dossier, and beside the previous quote."""
 
 from dataclasses import replace
 
@@ -41,3 +41,28 @@ def test_a_log_that_leads_elsewhere_is_an_alarm(section):
 )
 def test_what_can_t_be_compared_or_agrees_is_silent(replay, quoted):
     assert codes(judgement(replay, quoted)) == []
+
+
+def quoted(registers, key="k", **sections):
+    found = evidence(dossier(**sections))
+    verdict = replace(found.verdict, quoted_registers=registers, quote_facts=(("attestation-key", key),))
+    return replace(found, verdict=verdict)
+
+
+@pytest.mark.parametrize(
+    ("new", "subjects"),
+    [
+        (quoted({"sha256": {0: VALUE, 7: VALUE, 10: VALUE}}), []),
+        (quoted({"sha256": {0: VALUE, 7: bytes(32), 10: bytes(32)}}), ["PCR 7"]),
+        (quoted({"sha256": {0: bytes(32), 7: bytes(32)}}), ["PCR 0", "PCR 7"]),
+        (quoted({"sha256": {0: VALUE}}, key="other"), ["TPM"]),
+        (quoted({"sha1": {0: bytes(20)}}), []),
+        (quoted({}), []),
+    ],
+    ids=["the same", "register 7", "two", "another TPM", "another bank", "no quote"],
+)
+def test_registers_of_the_start_are_compared_with_the_previous_quote(new, subjects):
+    before = quoted({"sha256": {0: VALUE, 7: VALUE, 10: VALUE}})
+    found = judge(new, Known(baseline=before))
+    changed = [finding for finding in found.findings if finding.kind.code == "boot-state-changed"]
+    assert [finding.subject for finding in changed] == subjects
