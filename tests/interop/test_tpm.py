@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from examples import journey
 from tests.agent_process import AgentProcess
@@ -23,6 +24,8 @@ TOP = Path(__file__).parents[2]
 NONCE = "tpm 4711"
 SYSTEM = "system-trustpoint"
 P256 = "ecdsa-nistp256"
+TCI = journey.NS["tci"]
+ACT = "http://cisco.com/ns/yang/Cisco-IOS-XR-remote-attestation-act"
 
 
 class Device:
@@ -60,6 +63,16 @@ def verify(device: Device, envelope: Path, nonce: str = NONCE, *options: str) ->
         sys.executable, "-m", "agent.cli", "verify", envelope,
         "--trust-anchor", device.root, "--nonce", nonce, "--json", *options,
     )  # fmt: skip
+
+
+def call_attestation(device: Device, rpc: str, **leaves: object) -> etree._Element:
+    """The output of an rpc of Cisco-IOS-XR-remote-attestation-act; bytes are sent as binary, lists as leaf-lists."""
+    children = ""
+    for name, value in leaves.items():
+        for each in value if isinstance(value, list) else [value]:
+            text = base64.b64encode(each).decode() if isinstance(each, bytes) else each
+            children += f"<{name.replace('_', '-')}>{text}</{name.replace('_', '-')}>"
+    return journey.rpc(device.operator.session, f'<{rpc} xmlns="{ACT}">{children}</{rpc}>')
 
 
 def test_the_keys_of_the_system_trustpoint_are_the_tpm_s(device: Device) -> None:
@@ -103,7 +116,7 @@ def quoted(device: Device) -> str:
     """A signed dossier with a quote."""
     reply = journey.rpc(
         device.operator.session,
-        f'<collect-dossier xmlns="{journey.NS["tci"]}"><selector>system-integrity-snapshot</selector>'
+        f'<collect-dossier xmlns="{TCI}"><selector>system-integrity-snapshot</selector>'
         f"<nonce>{NONCE}</nonce><sign><include-certificate>true</include-certificate>"
         "<include-tpm-quote>true</include-tpm-quote></sign></collect-dossier>",
     )
@@ -162,3 +175,42 @@ def test_any_command_can_be_signed_with_a_quote(device: Device, tmp_path: Path) 
     done = verify(device, envelope, NONCE, "--require-tpm-quote")
     assert done.returncode == 26
     assert "no-quote" in done.stdout
+
+
+def test_the_certificates_are_proved_as_collectors_check_it(device: Device, tmp_path: Path) -> None:
+    nonce = bytes.fromhex("e4f2a8b1")
+    answer = call_attestation(device, "get-certificate", nonce=nonce, certificate_identifier="CiscoSUDI")
+    [node] = answer.iter("{*}system-certificates")
+    certificates = [base64.b64decode(value.text or "") for value in node.iter("{*}value")]
+    assert [name.text for name in node.iter("{*}name")] == ["Root", "Device"]
+    # As sudi_verifier does it: nonce, version, and the certificates from the root down.
+    version = int(node.findtext("{*}signature_version") or "")
+    (tmp_path / "signed").write_bytes(nonce + version.to_bytes(4, "big") + b"".join(certificates))
+    (tmp_path / "signature").write_bytes(base64.b64decode(node.findtext("{*}signature") or ""))
+    (tmp_path / "leaf.der").write_bytes(certificates[-1])
+    run("openssl", "x509", "-inform", "DER", "-in", tmp_path / "leaf.der", "-out", tmp_path / "leaf.pem")
+    public = run("openssl", "x509", "-in", tmp_path / "leaf.pem", "-noout", "-pubkey").stdout
+    (tmp_path / "public.pem").write_text(public)
+    assert run("openssl", "verify", "-CAfile", device.root, tmp_path / "leaf.pem").returncode == 0
+    check = ["openssl", "dgst", "-sha256", "-verify", tmp_path / "public.pem", "-signature", tmp_path / "signature"]
+    assert run(*check, tmp_path / "signed").returncode == 0
+    (tmp_path / "signed").write_bytes(b"x" + (tmp_path / "signed").read_bytes()[1:])
+    assert run(*check, tmp_path / "signed").returncode != 0
+
+
+def test_registers_are_attested_with_the_nonce(device: Device, tmp_path: Path) -> None:
+    nonce = bytes(range(20))
+    answer = call_attestation(device, "attest-platform-config-registers", nonce=nonce, pcr_index=[10, 0])
+    [node] = answer.iter("{*}node-data")
+    assert [register.findtext("{*}index") for register in node.iter("{*}PCR")] == ["0", "10"]
+    key = base64.b64decode(device.operator.get("integrity", TCI)["tpm"]["attestation-key"])
+    (tmp_path / "key.der").write_bytes(key)
+    run("openssl", "pkey", "-pubin", "-inform", "DER", "-in", tmp_path / "key.der", "-out", tmp_path / "key.pem")
+    for name, leaf in (("attest", "pcr-quote"), ("signature", "pcr-quote-signature")):
+        (tmp_path / name).write_bytes(base64.b64decode(node.findtext(f"{{*}}{leaf}") or ""))
+    for qualification, status in ((nonce.hex(), 0), ("00" * 20, 1)):
+        checked = run(
+            "tpm2_checkquote", "-u", tmp_path / "key.pem", "-m", tmp_path / "attest", "-s", tmp_path / "signature",
+            "-g", "sha256", "-q", qualification,
+        )  # fmt: skip
+        assert checked.returncode == status, checked.stderr

@@ -42,6 +42,12 @@ class Kind(Enum):
     BROKEN_IMA_LOG = ("broken-ima-log", Severity.ALARM, 35, "the IMA log does not follow from the previous one")
     IMA_MISMATCH = ("ima-mismatch", Severity.ALARM, 35, "the IMA log does not lead to the register that the TPM quotes")
     IMA_VIOLATIONS = ("ima-violations", Severity.ALARM, 36, "files were written to while IMA measured them")
+    BOOT_LOG_MISMATCH = (
+        "boot-log-mismatch",
+        Severity.ALARM,
+        37,
+        "the boot log does not lead to a register that the TPM quotes",
+    )
     BOOT_STATE_CHANGED = ("boot-state-changed", Severity.ALARM, 37, "the system was started in another way")
     HISTORY_REWRITTEN = ("history-rewritten", Severity.ALARM, 38, "a history lacks what it had before")
     CLOCK_BACKWARDS = ("clock-backwards", Severity.ALARM, 39, "the device's clock has gone backwards")

@@ -1,5 +1,5 @@
-"""The registers that a TPM has quoted for this dossier: whether its IMA log leads to the quoted one, and which are other
-ones than in the previous quote."""
+"""The registers that a TPM has quoted for this dossier: whether IMA's and the firmware's logs lead to the quoted ones,
+and which are not as in the previous quote."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from agent.integrity.verdict import Verdict
 
 #: The register that IMA extends.
 _IMA_REGISTER: Final = 10
+#: The registers that nobody but the firmware extends: its log has all of that.
+_FIRMWARE_REGISTERS: Final = frozenset(range(8))
+_SNAPSHOT: Final = "system-integrity-snapshot"
 #: The registers of how the machine was started (TCG PC Client Platform Firmware Profile, section 3.3.4), and of Linux's
 #: boot loaders. The others go on while it runs.
 _BOOT_REGISTERS: Final = {
@@ -33,6 +36,7 @@ def judge_quoted(dossier: Dossier, verdict: Verdict, previous: Verdict | None) -
     """`previous`: of the dossier that this one is compared with. A quote in which something is wrong has no registers
     here."""
     yield from _of_ima(dossier, verdict)
+    yield from _of_boot_log(dossier, verdict)
     if previous is not None and verdict.quoted_registers and previous.quoted_registers:
         yield from _since(verdict, previous)
 
@@ -59,6 +63,21 @@ def _replayed(node: Record) -> dict[str, str]:
         for bank, value in (found.items() if isinstance(found, dict) else ())
         if isinstance(bank, str) and isinstance(value, str)
     }
+
+
+def _of_boot_log(dossier: Dossier, verdict: Verdict) -> Iterator[Finding]:
+    section = dossier.section(_SNAPSHOT)
+    for node in () if section is None else section.nodes():
+        log = node.get("boot-event-log")
+        replays = log.get("pcr-replay") if isinstance(log, dict) else None
+        for bank, registers in verdict.quoted_registers.items():
+            replayed = replays.get(bank) if isinstance(replays, dict) else None
+            for number in _FIRMWARE_REGISTERS & registers.keys():
+                value = replayed.get(str(number)) if isinstance(replayed, dict) else None
+                if isinstance(value, str) and value.lower() != registers[number].hex():
+                    text = f"The boot log does not lead to the value of register {number} that the TPM has quoted"
+                    facts = {"bank": bank, "log": value, "quoted": registers[number].hex()}
+                    yield Finding(Kind.BOOT_LOG_MISMATCH, text, _SNAPSHOT, f"PCR {number}", facts)
 
 
 def _since(verdict: Verdict, previous: Verdict) -> Iterator[Finding]:

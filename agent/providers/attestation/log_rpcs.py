@@ -16,13 +16,12 @@ from agent.integrity.sources.reboots import kernel_start
 from agent.northbound.contract import Record, RpcContext
 from agent.northbound.errors import ProviderError
 from agent.providers.attestation.absence import telling_absence
+from agent.providers.attestation.location import check_location
 from agent.providers.attestation.watch import LogWatch
 
 MODULE: Final = "Cisco-IOS-XR-remote-attestation-act"
 #: Of the IMA log, in one reply. Who wants more asks again, from the last number on.
 MAX_EVENTS: Final = 20_000
-#: How collectors spell the one node, and all nodes.
-_LOCATIONS: Final = (NODE_NAME, "node0_RP0_CPU0", "all")
 #: Of the banks that the model has names for.
 _ALGORITHMS: Final = {"sha1": "SHA1", "sha256": "SHA256", "sha384": "SHA384", "sha512": "SHA512"}
 
@@ -33,7 +32,7 @@ class LogRpcs:
         self._watch = watch
 
     def boot_events(self, request: Record, context: RpcContext) -> Record:
-        _check_location(request)
+        check_location(request)
         after, until = request.get("start-event-number", 0), request.get("end-event-number")
         with telling_absence():
             judgement = self._watch.boot_log()
@@ -59,7 +58,7 @@ class LogRpcs:
         return {"system-boot-integrity": {"node-data": [node]}}
 
     def ima_events(self, request: Record, context: RpcContext) -> Record:
-        _check_location(request)
+        check_location(request)
         after, until = request.get("start-event-number", 0), request.get("end-event-number")
         with telling_absence():
             position = self._watch.position()
@@ -73,7 +72,7 @@ class LogRpcs:
         return {"system-ima": {"node-data": [node]}}
 
     def audit_events(self, request: Record, context: RpcContext) -> Record:
-        _check_location(request)
+        check_location(request)
         with telling_absence():
             node = {
                 "node-location": NODE_NAME,
@@ -121,14 +120,3 @@ def _audit_record(record: AuditRecord) -> Record:
         "cause": record.cause,
     }
     return {name: value for name, value in leaves.items() if value not in (None, "")}
-
-
-def _check_location(request: Record) -> None:
-    location = request.get("location")
-    if location is not None and location not in _LOCATIONS:
-        raise ProviderError(
-            "invalid-value",
-            f"This device has one node, {NODE_NAME}.",
-            path="location",
-            app_tag="unknown-node",
-        )

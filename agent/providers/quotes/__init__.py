@@ -1,8 +1,11 @@
-"""What the TPM says of this machine: as operational data of trustconf-integrity, and in dossiers."""
+"""What the TPM says of this machine: as operational data of trustconf-integrity, and in dossiers, and by
+rpcs of Cisco-IOS-XR-remote-attestation-act."""
 
 from __future__ import annotations
 
 from agent.northbound.registry import Registry
+from agent.providers.auditing import audited
+from agent.providers.quotes.attestation_rpcs import MODULE, AttestationRpcs
 from agent.providers.quotes.section import SELECTOR, with_tpm
 from agent.providers.quotes.state import PATH, TpmState
 from agent.providers.services import Services
@@ -11,4 +14,10 @@ from agent.providers.services import Services
 def register(registry: Registry, services: Services) -> None:
     state = TpmState(services.tpm, services.clock)
     registry.state(PATH, state.record)
+    rpcs = AttestationRpcs(services.host, services.trustpoint_store, state.quoter)
+    for name, function in (
+        ("get-certificate", rpcs.get_certificate),
+        ("attest-platform-config-registers", rpcs.attest_registers),
+    ):
+        registry.rpc(f"/{MODULE}:{name}", audited(services, name, function))
     services.dossier_sections[SELECTOR] = with_tpm(state)

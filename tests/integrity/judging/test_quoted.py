@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agent.integrity.judging.judge import Known, judge
-from tests.integrity.judging.dossiers import codes, dossier, evidence, ima
+from tests.integrity.judging.dossiers import boot_state, codes, dossier, evidence, ima
 
 VALUE = b"\x22" * 32
 QUOTED = {"sha256": {0: bytes(32), 10: VALUE}}
@@ -66,3 +66,21 @@ def test_registers_of_the_start_are_compared_with_the_previous_quote(new, subjec
     found = judge(new, Known(baseline=before))
     changed = [finding for finding in found.findings if finding.kind.code == "boot-state-changed"]
     assert [finding.subject for finding in changed] == subjects
+
+
+@pytest.mark.parametrize(
+    ("replay", "found"),
+    [
+        ({"sha256": {"7": VALUE.hex(), "9": "00"}}, []),
+        ({"sha256": {"7": "00" * 32}}, ["boot-log-mismatch"]),
+        ({"sha1": {"7": "00" * 20}}, []),
+        ({"sha256": {}}, []),
+        (None, []),
+    ],
+    ids=["right", "wrong", "another bank", "without register", "no log"],
+)
+def test_the_boot_log_must_lead_to_the_quoted_registers(replay, found):
+    snapshot = boot_state()
+    snapshot["node"][0]["boot-event-log"] = {"result-code": "Success", "pcr-replay": replay}
+    new = quoted({"sha256": {7: VALUE, 9: VALUE}}, system_integrity_snapshot=snapshot)
+    assert codes(judge(new, Known())) == found
