@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -298,7 +299,7 @@ def _kgv_build(arguments: argparse.Namespace) -> int:
             packages.append(read_package_file(path))
         except PackageFileError as error:
             raise CommandError(f"{path}: {error}") from error
-    text = build(packages, signer)
+    text = build(chain.from_iterable(packages), signer)
     if arguments.output is None:
         print(text, end="")
     else:

@@ -57,6 +57,7 @@ from agent.storage.commit_log import CommitLog
 from agent.storage.database import Database
 from agent.storage.errors import DatabaseError
 from agent.storage.import_folder import ImportFolder
+from agent.storage.package_evidence import PackageEvidence
 from agent.storage.package_keys import PackageKeyFolder
 from agent.storage.sealing import Sealer
 from agent.storage.state_folder import StateFolder
@@ -141,6 +142,7 @@ class Core:
                 config=config,
                 planner=self.scheduler,
                 key_files=PackageKeyFolder(folder.package_keys).files,
+                evidence=PackageEvidence(database),
             ),
             tpm=tpm,
             ima=LogWatch(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     # It imports this module.
@@ -102,6 +102,13 @@ class Host(Protocol):
 
     def digest_file(self, path: str, algorithm: str) -> bytes:
         """The digest of a regular file, by the name that hashlib has for the algorithm; a link is not followed."""
+
+    def digests(self, path: str, algorithms: tuple[str, ...]) -> tuple[bytes, ...]:
+        """Several digests of a regular file, which is read once for that; a link is not followed."""
+
+    def open_file(self, path: str, max_bytes: int) -> IO[bytes]:
+        """A regular file to read and seek in, for what is too large to be held; a link is not followed. Whoever asks
+        closes it. Reading may raise OSError."""
 
     def attribute(self, path: str, name: str) -> bytes | None:
         """The extended attribute of what is at `path`, which may be a link itself; None if there is none."""

@@ -10,8 +10,9 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import IO
 
 from agent.clock import Clock
 from agent.host.contract import DIGEST_SECONDS, FILE_SECONDS, MAX_ATTRIBUTE_BYTES, FileStatus
@@ -20,11 +21,7 @@ from agent.host.errors import HostError, TimeLimitError, TooLargeError, Unreadab
 _CHUNK = 1024 * 1024
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
-_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
-    (stat.S_ISREG, "file"),
-    (stat.S_ISDIR, "folder"),
-    (stat.S_ISLNK, "link"),
-)
+_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
 
 def read_file(place: str, shown: str, max_bytes: int, clock: Clock) -> bytes:
@@ -84,9 +81,9 @@ def read_chunks(place: str, shown: str, offset: int, max_bytes: int, clock: Cloc
         raise from_os_error(shown, error) from None
 
 
-def digest_file(place: str, shown: str, algorithm: str, clock: Clock) -> bytes:
-    """The digest of a regular file of any size."""
-    digest = hashlib.new(algorithm, usedforsecurity=False)
+def digests(place: str, shown: str, algorithms: Sequence[str], clock: Clock) -> tuple[bytes, ...]:
+    """The digests of a regular file of any size, by each of the algorithms."""
+    running = [hashlib.new(algorithm, usedforsecurity=False) for algorithm in algorithms]
     deadline = clock.monotonic() + DIGEST_SECONDS
     try:
         descriptor = _open_quietly(place)
@@ -94,14 +91,30 @@ def digest_file(place: str, shown: str, algorithm: str, clock: Clock) -> bytes:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UnreadableError(shown, "is not a regular file")
             while part := os.read(descriptor, _CHUNK):
-                digest.update(part)
+                for digest in running:
+                    digest.update(part)
                 if clock.monotonic() > deadline:
                     raise TimeLimitError(shown, f"could not be read within {DIGEST_SECONDS:g} seconds")
         finally:
             os.close(descriptor)
     except OSError as error:
         raise from_os_error(shown, error) from None
-    return digest.digest()
+    return tuple(digest.digest() for digest in running)
+
+
+def open_file(place: str, shown: str, max_bytes: int) -> IO[bytes]:
+    """A regular file of at most `max_bytes`."""
+    try:
+        file = os.fdopen(_open_quietly(place), "rb")
+        status = os.fstat(file.fileno())
+    except OSError as error:
+        raise from_os_error(shown, error) from None
+    if stat.S_ISREG(status.st_mode) and status.st_size <= max_bytes:
+        return file
+    file.close()
+    if stat.S_ISREG(status.st_mode):
+        raise TooLargeError(shown, f"is larger than the limit of {max_bytes} bytes")
+    raise UnreadableError(shown, "is not a regular file")
 
 
 def _open_quietly(place: str) -> int:
@@ -144,14 +157,14 @@ def file_status(place: str, shown: str, follow: bool) -> FileStatus:
         found = os.stat(place, follow_symlinks=follow)
     except OSError as error:
         raise from_os_error(shown, error) from None
-    kind = next((name for test, name in _KINDS if test(found.st_mode)), "other")
+    file_type = stat.S_IFMT(found.st_mode)
     return FileStatus(
-        kind,
+        _KINDS.get(file_type, "other"),
         stat.S_IMODE(found.st_mode),
         found.st_size,
         found.st_mtime_ns,
         found.st_ino,
-        file_type=stat.S_IFMT(found.st_mode),
+        file_type=file_type,
         user=found.st_uid,
         group=found.st_gid,
         device=found.st_dev,

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from agent.clock import Clock, SystemClock
 from agent.host import files
@@ -51,7 +52,13 @@ class RealHost:
         return files.read_link(check_path(path), path)
 
     def digest_file(self, path: str, algorithm: str) -> bytes:
-        return files.digest_file(check_path(path), path, algorithm, self._clock)
+        return self.digests(path, (algorithm,))[0]
+
+    def digests(self, path: str, algorithms: tuple[str, ...]) -> tuple[bytes, ...]:
+        return files.digests(check_path(path), path, algorithms, self._clock)
+
+    def open_file(self, path: str, max_bytes: int) -> IO[bytes]:
+        return files.open_file(check_path(path), path, max_bytes)
 
     def attribute(self, path: str, name: str) -> bytes | None:
         return files.attribute(check_path(path), path, name)

@@ -14,12 +14,13 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import io
 import json
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from agent.host.commands import check_command
 from agent.host.contract import (
@@ -33,7 +34,7 @@ from agent.host.contract import (
     KernelName,
     check_path,
 )
-from agent.host.errors import ERROR_KINDS, HostError, NotRecordedError, TooLargeError
+from agent.host.errors import ERROR_KINDS, HostError, NotRecordedError, TooLargeError, from_os_error
 from agent.host.trees import Folder
 
 FORMAT = "trustconf-host-recording"
@@ -158,6 +159,20 @@ class RecordingHost:
         question = ("digest", algorithm, path)
         return self._ask(question, lambda: self._host.digest_file(path, algorithm), _bytes_out)
 
+    def digests(self, path: str, algorithms: tuple[str, ...]) -> tuple[bytes, ...]:
+        question = ("digests", *algorithms, path)
+        return self._ask(question, lambda: self._host.digests(path, algorithms), _several_bytes_out)
+
+    def open_file(self, path: str, max_bytes: int) -> IO[bytes]:
+        def content() -> bytes:
+            try:
+                with self._host.open_file(path, max_bytes) as file:
+                    return file.read()
+            except OSError as error:
+                raise from_os_error(path, error) from None
+
+        return io.BytesIO(self._ask(("open_file", path), content, _bytes_out))
+
     def attribute(self, path: str, name: str) -> bytes | None:
         return self._ask(("attribute", name, path), lambda: self._host.attribute(path, name), _maybe_bytes_out)
 
@@ -219,6 +234,15 @@ class ReplayHost:
     def digest_file(self, path: str, algorithm: str) -> bytes:
         return self._answer(("digest", algorithm, check_path(path)), _bytes_in)
 
+    def digests(self, path: str, algorithms: tuple[str, ...]) -> tuple[bytes, ...]:
+        return self._answer(("digests", *algorithms, check_path(path)), _several_bytes_in)
+
+    def open_file(self, path: str, max_bytes: int) -> IO[bytes]:
+        content = self._answer(("open_file", check_path(path)), _bytes_in)
+        if len(content) > max_bytes:
+            raise TooLargeError(path, f"is larger than the limit of {max_bytes} bytes")
+        return io.BytesIO(content)
+
     def attribute(self, path: str, name: str) -> bytes | None:
         return self._answer(("attribute", name, check_path(path)), _maybe_bytes_in)
 
@@ -268,6 +292,14 @@ def _bytes_out(content: bytes) -> Answer:
 
 def _bytes_in(answer: Answer) -> bytes:
     return base64.b64decode(answer["base64"], validate=True)
+
+
+def _several_bytes_out(contents: tuple[bytes, ...]) -> Answer:
+    return {"several": [_bytes_out(content) for content in contents]}
+
+
+def _several_bytes_in(answer: Answer) -> tuple[bytes, ...]:
+    return tuple(_bytes_in(each) for each in answer["several"])
 
 
 def _maybe_bytes_out(content: bytes | None) -> Answer:

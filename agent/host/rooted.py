@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 from agent.clock import Clock, SystemClock
 from agent.host import files
@@ -68,7 +69,13 @@ class RootedHost:
         return files.read_link(self._place(path, follow_last=False), path)
 
     def digest_file(self, path: str, algorithm: str) -> bytes:
-        return files.digest_file(self._place(path, follow_last=False), path, algorithm, self._clock)
+        return self.digests(path, (algorithm,))[0]
+
+    def digests(self, path: str, algorithms: tuple[str, ...]) -> tuple[bytes, ...]:
+        return files.digests(self._place(path, follow_last=False), path, algorithms, self._clock)
+
+    def open_file(self, path: str, max_bytes: int) -> IO[bytes]:
+        return files.open_file(self._place(path, follow_last=False), path, max_bytes)
 
     def attribute(self, path: str, name: str) -> bytes | None:
         return files.attribute(self._place(path, follow_last=False), path, name)

@@ -266,4 +266,37 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
             """,
         ),
     ),
+    Migration(
+        "what is remembered of installed packages",
+        (
+            # `stamp`: when dpkg unpacked the package. `signer`: the OpenPGP key that vouches for it. `claims`: what is
+            # known of its files, zlib over JSON (agent/integrity/packages/baselines.py).
+            """
+            CREATE TABLE package_baselines (
+                name        TEXT NOT NULL,
+                architecture TEXT NOT NULL,
+                basis       TEXT NOT NULL,
+                version     TEXT NOT NULL,
+                stamp       TEXT NOT NULL,
+                signer      TEXT NOT NULL,
+                claims      BLOB NOT NULL,
+                PRIMARY KEY (name, architecture, basis)
+            )
+            """,
+            # The values of the last generation, in hexadecimal; "0" where there was none.
+            """
+            CREATE TABLE package_fingerprints (
+                manager     TEXT NOT NULL,
+                name        TEXT NOT NULL,
+                epoch       TEXT NOT NULL,
+                version     TEXT NOT NULL,
+                release     TEXT NOT NULL,
+                architecture TEXT NOT NULL,
+                install_time TEXT NOT NULL,
+                run_time    TEXT NOT NULL,
+                PRIMARY KEY (manager, name, epoch, version, release, architecture)
+            ) WITHOUT ROWID
+            """,
+        ),
+    ),
 )

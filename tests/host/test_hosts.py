@@ -55,6 +55,14 @@ def recorded_and_replayed(folder, ask):
     return ReplayHost(Recording.from_json(recorder.recording.to_json()))
 
 
+def read_in_parts(host, path, limit):
+    with host.open_file(path, limit) as file:
+        end = file.seek(-4, os.SEEK_END)
+        last = file.read()
+        file.seek(0)
+        return file.read(end) + last
+
+
 QUESTIONS = {
     "file": lambda host: host.read_file("/usr/lib/os-release"),
     "file through a relative link": lambda host: host.read_file("/etc/os-release"),
@@ -68,6 +76,8 @@ QUESTIONS = {
     "status of a link": lambda host: host.stat("/etc/os-release", follow=False),
     "link": lambda host: host.read_link("/etc/os-release"),
     "digest": lambda host: host.digest_file("/usr/lib/os-release", "sha256"),
+    "digests": lambda host: host.digests("/usr/lib/os-release", ("md5", "sha256")),
+    "open file": lambda host: read_in_parts(host, "/usr/lib/os-release", 8),
     "attribute": lambda host: host.attribute("/usr/lib/os-release", "user.mark"),
     "no attribute": lambda host: host.attribute("/etc/loop", "security.capability"),
     "command": lambda host: host.run(commands.JOURNAL_BOOTS),
@@ -78,6 +88,11 @@ REFUSALS = {
     "digest of nothing": (AbsentError, lambda host: host.digest_file("/etc/nothing", "sha256")),
     "digest of a link": (UnreadableError, lambda host: host.digest_file("/etc/os-release", "sha256")),
     "digest of a FIFO": (UnreadableError, lambda host: host.digest_file("/etc/fifo", "sha256")),
+    "digests of a FIFO": (UnreadableError, lambda host: host.digests("/etc/fifo", ("md5", "sha256"))),
+    "opening nothing": (AbsentError, lambda host: read_in_parts(host, "/etc/nothing", 8)),
+    "opening a link": (UnreadableError, lambda host: read_in_parts(host, "/etc/os-release", 8)),
+    "opening a FIFO": (UnreadableError, lambda host: read_in_parts(host, "/etc/fifo", 8)),
+    "opening what is too large": (TooLargeError, lambda host: read_in_parts(host, "/usr/lib/os-release", 7)),
     "attribute of nothing": (AbsentError, lambda host: host.attribute("/etc/nothing", "user.mark")),
     "file as a folder": (AbsentError, lambda host: host.read_file("/usr/lib/os-release/x")),
     "folder as a file": (UnreadableError, lambda host: host.read_file("/etc")),
@@ -113,6 +128,9 @@ def test_the_answers_of_a_rooted_host_are_the_folder(folder):
     assert host.read_link("/etc/absolute") == "/usr/lib/os-release"
     assert host.read_file("/usr/lib/os-release", 8) == b"ID=test\n"
     assert host.digest_file("/usr/lib/os-release", "sha256") == hashlib.sha256(b"ID=test\n").digest()
+    assert [each.hex() for each in host.digests("/usr/lib/os-release", ("md5", "sha256"))] == [
+        hashlib.new(name, b"ID=test\n").hexdigest() for name in ("md5", "sha256")
+    ]
     assert host.attribute("/usr/lib/os-release", "user.mark") in (b"\0marked", None)
     found = host.stat("/etc/loop", follow=False)
     really = (folder / "etc/loop").lstat()
@@ -146,8 +164,11 @@ def test_the_real_host_refuses_in_the_same_way(folder, name):
         def list_dir(self, path, *rest):
             return super().list_dir(f"{folder}{path}", *rest)
 
-        def digest_file(self, path, *rest):
-            return super().digest_file(f"{folder}{path}", *rest)
+        def digests(self, path, *rest):
+            return super().digests(f"{folder}{path}", *rest)
+
+        def open_file(self, path, *rest):
+            return super().open_file(f"{folder}{path}", *rest)
 
         def attribute(self, path, *rest):
             return super().attribute(f"{folder}{path}", *rest)

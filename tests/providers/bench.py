@@ -40,6 +40,7 @@ from agent.storage.block_folder import BlockFolder
 from agent.storage.commit_log import CommitLog, CommitRecord
 from agent.storage.database import Database
 from agent.storage.import_folder import ImportFolder
+from agent.storage.package_evidence import PackageEvidence
 from agent.storage.package_keys import PackageKeyFolder
 from agent.storage.sealing import Sealer
 from agent.storage.state_folder import StateFolder
@@ -114,6 +115,7 @@ class Bench:
                 config=self,
                 planner=self.scheduler,
                 key_files=PackageKeyFolder(state.package_keys).files,
+                evidence=PackageEvidence(self.database),
             ),
             tpm=device_tpm,
             ima=LogWatch(

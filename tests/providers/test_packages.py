@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from agent.northbound.errors import ProviderError
-from agent.providers.packages.watch import FIRST_DELAY, SWEEP, Status
+from agent.providers.packages.watch import FIRST_DELAY, SWEEP, FingerprintWatch, Status
+from agent.storage.package_evidence import PackageEvidence
 
 GENERATED = "/trustconf-integrity:fingerprints-generated"
 CHANGED = "/trustconf-integrity:fingerprint-changed"
@@ -28,6 +29,20 @@ class Machine:
         (self.root / "var/lib/dpkg/status").touch()
         self.install("first")
         self.install("second")
+        self.watch.start()
+
+    def restart(self):
+        """Another watch, that knows no more than what storage has; its looks take the place of those of the first."""
+        self.watch.stop()
+        self.watch = FingerprintWatch(
+            host=self.bench.services.host,
+            clock=self.bench.clock,
+            bus=self.bench.services.bus,
+            config=self.bench,
+            planner=self.bench.scheduler,
+            key_files=dict,
+            evidence=PackageEvidence(self.bench.database),
+        )
         self.watch.start()
 
     def install(self, name, version="1.0-1"):
@@ -56,6 +71,13 @@ class Machine:
 
     def package(self, name):
         return next(each for each in self.fingerprints["package"] if each["name"] == name)
+
+
+def settle(watch):
+    """Wait for a generation that nobody is told of."""
+    thread = watch._thread
+    if thread is not None:
+        thread.join(60)
 
 
 def section_of(bench):
@@ -167,10 +189,7 @@ def test_an_rpc_makes_values_at_once_and_reads_every_file(machine):
 def test_a_host_without_packages_says_so(bench):
     watch = bench.services.fingerprints
     watch.look()
-    # There is nothing to hear of it, so the test waits for the work itself.
-    thread = watch._thread
-    if thread is not None:
-        thread.join(60)
+    settle(watch)
     found = bench.state()["trustconf-integrity:integrity"]["packages"]["fingerprints"]
     [problem] = found["problem"]
     assert problem.startswith("there is no package database: /var/lib/dpkg/status: does not exist; ")
@@ -259,3 +278,52 @@ def test_one_of_two_databases_in_the_section(machine):
     (machine.root / "var/lib/dpkg/status").unlink()
     machine.wait(seconds=30)
     assert section_of(machine.bench)["result-code"] == "Failed"
+
+
+def test_what_changes_while_the_agent_is_not_running_is_told_once(machine):
+    machine.wait(minutes=5)
+    good = machine.package("first")["run-time"]
+    (machine.root / "usr/first").write_text("backdoor\n")
+    for told in (1, 1):
+        machine.restart()
+        assert (machine.watch.status, machine.watch.latest) == (Status.PENDING, None)
+        machine.wait(minutes=5)
+        assert machine.watch.status is Status.UP_TO_DATE
+        assert len(machine.bench.told(CHANGED)) == told
+    [event] = machine.bench.told(CHANGED)
+    [package] = event["package"]
+    assert (package["name"], package["previous-run-time"]) == ("first", good)
+    # And once more when it is as it was.
+    (machine.root / "usr/first").write_text("first 1.0-1\n")
+    machine.restart()
+    machine.wait(minutes=5)
+    assert machine.bench.told(CHANGED)[1]["package"][0]["run-time"] == good
+
+
+def test_another_basis_is_no_change(machine):
+    """What was seen first has all facts, what dpkg has are digests."""
+    machine.wait(minutes=5)
+    before = machine.package("first")
+    (machine.root / "var/lib/dpkg/info/first.list").write_text("/.\n/usr\n/usr/first\n")
+    machine.bench.call(REGENERATE)
+    machine.generated.get(timeout=60)
+    after = machine.package("first")
+    assert (before["fingerprint-basis"], after["fingerprint-basis"]) == ("md5sums", "first-sight")
+    assert before["run-time"] != after["run-time"] == after["install-time"]
+    assert machine.bench.told(CHANGED) == []
+    (machine.root / "usr/first").chmod(0o4755)
+    machine.wait(minutes=60)
+    assert machine.package("first")["drift"] == [{"path": "/usr/first", "class": "software", "change": ["mode"]}]
+    assert len(machine.bench.told(CHANGED)) == 1
+
+
+def test_a_storage_that_fails_is_told(machine):
+    """Without it, what has drifted would be taken for what was seen first."""
+    machine.wait(minutes=5)
+    machine.bench.database.close()
+    machine.bench.call(REGENERATE)
+    machine.watch.look()
+    settle(machine.watch)
+    assert machine.watch.latest.packages is None
+    [problem] = machine.watch.latest.problems
+    assert "state folder" in problem

@@ -16,7 +16,8 @@ from agent.host.contract import Host
 from agent.host.errors import HostError
 from agent.integrity.errors import ResultCode, SourceUnavailableError
 from agent.integrity.filesystem.records import PackageKind
-from agent.integrity.packages.dpkg_files import INFO, MAX_INFO_FILES, MAX_LIST_BYTES, diverted_place, read_diversions
+from agent.integrity.packages.dpkg_files import INFO, MAX_INFO_FILES, MAX_LIST_BYTES
+from agent.integrity.packages.dpkg_notes import diverted_place, read_diversions
 from agent.integrity.sources.dpkg import DpkgPackage, dpkg_packages
 from agent.integrity.sources.rpm import rpm_headers
 from agent.integrity.sources.rpm_header import RpmHeader, RpmHeaderError, Tag, describe

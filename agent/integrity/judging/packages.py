@@ -32,6 +32,7 @@ class Package:
     basis: str
     install_time: str
     run_time: str
+    md5sums: str
     header_status: str
     drift: tuple[Drifted, ...]
 
@@ -83,6 +84,7 @@ def _package(record: Record, manager: str) -> Package:
         basis=text_of(record, "fingerprint-basis"),
         install_time=_value(record, "rpm-fingerprint-install-time"),
         run_time=_value(record, "rpm-fingerprint-run-time"),
+        md5sums=_value(record, "md5sums-fingerprint"),
         header_status=text_of(record, "header-status"),
         drift=tuple(
             (text_of(each, "path"), text_of(each, "class"), texts_of(each, "change"))
@@ -108,7 +110,12 @@ def _beside_known_good(packages: Packages, known_good: KnownGood) -> Iterator[Fi
     unknown = []
     for package in packages.values():
         value, install_time, run_time = compare_values(
-            known_good, package.id, package.basis, package.install_time or NONE, package.run_time or NONE
+            known_good,
+            package.id,
+            package.basis,
+            package.install_time or NONE,
+            package.run_time or NONE,
+            package.md5sums,
         )
         if Verdict.MISMATCH in (install_time, run_time):
             what = "was installed" if install_time is Verdict.MISMATCH else "is on the disk"

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agent.host.contract import Host
-from agent.host.errors import AbsentError, HostError
+from agent.host.errors import HostError
 from agent.integrity.errors import unavailable
-from agent.integrity.packages.fingerprint import FileClaim, FileClass, FileFacts
+from agent.integrity.packages.dpkg_notes import read_notes
+from agent.integrity.packages.fingerprint import FileClaim, FileClass, FileFacts, install_time
 from agent.integrity.sources.dpkg import DpkgPackage, dpkg_packages
 
 INFO = "/var/lib/dpkg/info"
-_DIVERSIONS = "/var/lib/dpkg/diversions"
 MAX_LIST_BYTES = 64 * 1024 * 1024
 MAX_INFO_FILES = 2_000_000
 _MD5_DIGITS = 32
@@ -28,55 +28,84 @@ class Basis(StrEnum):
     """What an install-time value is derived from."""
 
     RPM_HEADER = "rpm-header"
+    DEB = "deb"
+    FIRST_SIGHT = "first-sight"
     MD5SUMS = "md5sums"
     NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class DpkgFiles:
-    """A package and its files; the basis is NONE if dpkg has no digests of it."""
+    """A package and its files.
+
+    Attributes:
+        basis: NONE if dpkg has no digests of it.
+        md5sums: the install-time value by the digests of dpkg; "" if it is not known.
+        is_first_sight: the claims were made right now, from the files as they are.
+    """
 
     package: DpkgPackage
     basis: Basis
     claims: tuple[FileClaim, ...]
+    md5sums: str = ""
+    is_first_sight: bool = False
 
 
-def read_dpkg(host: Host) -> Iterator[DpkgFiles]:
-    """The packages of dpkg; raises SourceUnavailableError."""
-    packages = dpkg_packages(host)
-    try:
-        names = frozenset(host.list_dir(INFO, MAX_INFO_FILES))
-        diversions = read_diversions(host)
-    except HostError as error:
-        raise unavailable(error) from None
-    for package in packages:
-        candidates = (f"{package.name}:{package.architecture}.md5sums", f"{package.name}.md5sums")
-        found = next((name for name in candidates if name in names), None)
-        yield _files(host, package, found, diversions)
+class DpkgDatabase:
+    """The database as it is when this is made; raises SourceUnavailableError."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.packages = dpkg_packages(host)
+        try:
+            self._names = frozenset(host.list_dir(INFO, MAX_INFO_FILES))
+            self.notes = read_notes(host)
+        except HostError as error:
+            raise unavailable(error) from None
+
+    def files(self, package: DpkgPackage) -> DpkgFiles:
+        """A package with the digests of dpkg."""
+        conffiles = dict(package.conffiles)
+        claims = [md5_claim(path, digest, FileClass.CONFIGURATION) for path, digest in conffiles.items()]
+        basis = Basis.NONE
+        try:
+            content = self._host.read_file(self._info(package, "md5sums"), MAX_LIST_BYTES)
+        except HostError:
+            pass
+        else:
+            basis = Basis.MD5SUMS
+            claims += [
+                md5_claim(path, digest, FileClass.SOFTWARE)
+                for path, digest in parse_md5sums(content)
+                if path not in conffiles
+            ]
+        md5sums = "" if basis is Basis.NONE else install_time(claims)
+        return DpkgFiles(package, basis, self.notes.applied(package.name, claims), md5sums)
+
+    def stamp(self, package: DpkgPackage) -> str:
+        """Another one whenever dpkg has unpacked the package again; "" if that can't be told."""
+        try:
+            status = self._host.stat(self._info(package, "list"))
+        except HostError:
+            return ""
+        return f"{status.modified_ns}.{status.size}"
+
+    def paths(self, package: DpkgPackage) -> list[str]:
+        """Everything that a package has, folders too; [] if that can't be read."""
+        try:
+            content = self._host.read_file(self._info(package, "list"), MAX_LIST_BYTES)
+        except HostError:
+            return []
+        return [path for path in os.fsdecode(content).split("\n") if path.startswith("/") and path != "/."]
+
+    def _info(self, package: DpkgPackage, kind: str) -> str:
+        """The path of a file of dpkg's about a package, which need not be there."""
+        names = (f"{package.name}:{package.architecture}.{kind}", f"{package.name}.{kind}")
+        return next((f"{INFO}/{name}" for name in names if name in self._names), f"{INFO}/{names[1]}")
 
 
-def _files(host: Host, package: DpkgPackage, found: str | None, diversions: dict[str, tuple[str, str]]) -> DpkgFiles:
-    conffiles = dict(package.conffiles)
-    claims = [
-        md5_claim(path, digest, FileClass.CONFIGURATION, diverted_place(path, package.name, diversions))
-        for path, digest in conffiles.items()
-    ]
-    if found is None:
-        return DpkgFiles(package, Basis.NONE, tuple(claims))
-    try:
-        content = host.read_file(f"{INFO}/{found}", MAX_LIST_BYTES)
-    except HostError:
-        return DpkgFiles(package, Basis.NONE, tuple(claims))
-    claims += [
-        md5_claim(path, digest, FileClass.SOFTWARE, diverted_place(path, package.name, diversions))
-        for path, digest in parse_md5sums(content)
-        if path not in conffiles
-    ]
-    return DpkgFiles(package, Basis.MD5SUMS, tuple(claims))
-
-
-def md5_claim(path: str, digest: str, file_class: FileClass, place: str = "") -> FileClaim:
-    return FileClaim(path, FileFacts(None, None, None, digest, None), file_class, "md5", place)
+def md5_claim(path: str, digest: str, file_class: FileClass) -> FileClaim:
+    return FileClaim(path, FileFacts(None, None, None, digest, None), file_class, "md5")
 
 
 def parse_md5sums(content: bytes) -> Iterator[tuple[str, str]]:
@@ -85,19 +114,3 @@ def parse_md5sums(content: bytes) -> Iterator[tuple[str, str]]:
         digest, path = line[:_MD5_DIGITS], line[_MD5_DIGITS + 2 :].removeprefix(b"./").lstrip(b"/")
         if path and b"\0" not in path and len(digest) == _MD5_DIGITS:
             yield "/" + os.fsdecode(path), digest.decode("ascii", "replace").lower()
-
-
-def read_diversions(host: Host) -> dict[str, tuple[str, str]]:
-    """Diverted path -> where it is now, and the package whose file stands there instead (":" for none)."""
-    try:
-        lines = os.fsdecode(host.read_file(_DIVERSIONS, MAX_LIST_BYTES)).split("\n")
-    except AbsentError:
-        return {}
-    triples = zip(lines[0::3], lines[1::3], lines[2::3], strict=False)
-    return {path: (place, owner) for path, place, owner in triples if place.startswith("/") and "\0" not in place}
-
-
-def diverted_place(path: str, package: str, diversions: dict[str, tuple[str, str]]) -> str:
-    """Where a package's file is if it was diverted, else ""."""
-    place, owner = diversions.get(path, ("", package))
-    return "" if owner == package else place

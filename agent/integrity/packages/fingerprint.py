@@ -14,8 +14,8 @@ from enum import Enum, StrEnum
 ALGORITHM = "fp1"
 #: What stands for a value that there is none of.
 NONE = "0"
-_NOT_CLAIMED = b"-"
-_MISSING = b"missing"
+_NOT_CLAIMED = "-"
+_MISSING = "missing"
 
 
 class FileClass(StrEnum):
@@ -53,6 +53,15 @@ class Absence(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """Owner, group and permissions that dpkg-statoverride has set for a file; names may be "#number"."""
+
+    user: str
+    group: str
+    permissions: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileClaim:
     """What a package says of one of its files.
 
@@ -62,6 +71,7 @@ class FileClaim:
         digest: hashlib's name of the algorithm of `facts.value` of a regular file; None if that is not supported.
         may_be_missing: rpm was told not to install it: its absence is no change.
         is_replaced: another package's file stands there by rpm's leave: what it is, is not compared.
+        override: what was set for the file on this machine, in place of what the package says.
     """
 
     path: str
@@ -71,6 +81,12 @@ class FileClaim:
     place: str = ""
     may_be_missing: bool = False
     is_replaced: bool = False
+    override: Override | None = None
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether notes on this machine, which nobody has signed, have a say in how it is compared."""
+        return self.may_be_missing or self.is_replaced or self.override is not None
 
     @property
     def where(self) -> str:
@@ -83,12 +99,13 @@ Line = bytes
 def line(path: str, facts: FileFacts | Absence) -> Line:
     """The line of a file."""
     if isinstance(facts, Absence):
-        fields = [_MISSING, b"", b"", b"", b""]
-    else:
-        mode = _NOT_CLAIMED if facts.mode is None else b"%o" % facts.mode
-        rest = (facts.user, facts.group, facts.value, facts.capabilities)
-        fields = [mode, *(_NOT_CLAIMED if field is None else os.fsencode(field) for field in rest)]
-    return b"\0".join([os.fsencode(path), *fields]) + b"\n"
+        return os.fsencode(f"{path}\0{_MISSING}\0\0\0\0\n")
+    mode = _NOT_CLAIMED if facts.mode is None else f"{facts.mode:o}"
+    user = _NOT_CLAIMED if facts.user is None else facts.user
+    group = _NOT_CLAIMED if facts.group is None else facts.group
+    value = _NOT_CLAIMED if facts.value is None else facts.value
+    caps = _NOT_CLAIMED if facts.capabilities is None else facts.capabilities
+    return os.fsencode(f"{path}\0{mode}\0{user}\0{group}\0{value}\0{caps}\n")
 
 
 def fingerprint(lines: Iterable[Line]) -> str:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from agent.integrity.compression import CompressionError
 from agent.integrity.content import BytesContent, SpoolError, joined
 from agent.integrity.envelope import Signer, payload_signed_by, sign_envelope
+from agent.integrity.packages.dpkg_files import Basis
 from agent.integrity.packages.fingerprint import ALGORITHM, NONE
 from agent.integrity.packages.package_files import PackageFile
 from agent.integrity.packages.package_set import PackageId, PackageReport
@@ -137,16 +138,28 @@ def compare(known_good: KnownGood, packages: Iterable[PackageReport]) -> list[Co
     """Each package beside the KGV."""
     return [
         Comparison(
-            report, *compare_values(known_good, report.id, report.basis.value, report.install_time, report.run_time)
+            report,
+            *compare_values(
+                known_good, report.id, report.basis.value, report.install_time, report.run_time, report.md5sums
+            ),
         )
         for report in packages
     ]
 
 
 def compare_values(
-    known_good: KnownGood, package: PackageId, basis: str, install_time: str, run_time: str
+    known_good: KnownGood, package: PackageId, basis: str, install_time: str, run_time: str, md5sums: str
 ) -> tuple[str, Verdict, Verdict]:
-    """The known good value ("" if there is none), and whether the two values of a package are that one."""
+    """The known good value ("" if there is none), and whether the two values of a package are that one.
+
+    Nobody but the device can know a value of the basis first-sight. It rests on the digests of dpkg, whose fingerprint
+    is `md5sums` ("" if it is not told), and which can be known: what is still as it was at first sight is what these
+    are of.
+    """
+    if basis == Basis.FIRST_SIGHT:
+        basis = Basis.MD5SUMS
+        run_time = (md5sums or NONE) if run_time == install_time else run_time
+        install_time = md5sums or NONE
     value = known_good.get((package, basis), "")
     # A value that there is none of is no proof that something has changed.
     install, run = (Verdict.UNKNOWN if found == NONE else _verdict(value, found) for found in (install_time, run_time))

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from agent.host.contract import FileStatus, Host
 from agent.host.errors import AbsentError, HostError
@@ -45,6 +46,10 @@ class DigestCache:
     def forget(self) -> None:
         self._known.clear()
 
+    def remember(self, status: FileStatus, algorithm: str, digest: bytes) -> None:
+        """`digest` is that of the file that had this status."""
+        self.digest(status, algorithm, lambda: digest)
+
     def digest(self, status: FileStatus, algorithm: str, read: Callable[[], bytes]) -> str:
         """The digest of the file of `status`: a remembered one if nothing has changed, else what `read` gives."""
         place, stamp = (status.device, status.inode), (status.size, status.modified_ns, status.changed_ns, algorithm)
@@ -76,6 +81,14 @@ class Measurer:
         except (HostError, capabilities.CapabilityError):
             return Absence.UNREADABLE
 
+    def everything(self, where: str, status: FileStatus, value: str) -> FileFacts:
+        """All facts of what is at a path and has this status, but the value; raises HostError, CapabilityError."""
+        caps = ""
+        if stat.S_ISREG(status.file_type):
+            caps = capabilities.from_attribute(self.host.attribute(where, capabilities.ATTRIBUTE))
+        owners = self._name("user", status.user, ""), self._name("group", status.group, "")
+        return FileFacts(status.file_type | status.mode, *owners, value, caps)
+
     def _facts(self, claim: FileClaim, status: FileStatus) -> FileFacts | Absence:
         claimed = claim.facts
         is_regular = stat.S_ISREG(status.file_type)
@@ -87,28 +100,52 @@ class Measurer:
             value = self._value(claim, status)
         caps: str | None = None
         if claimed.capabilities is not None:
-            caps = capabilities.from_attribute(self._attribute(claim) if is_regular else None)
+            attribute = self.host.attribute(claim.where, capabilities.ATTRIBUTE) if is_regular else None
+            caps = capabilities.from_attribute(attribute)
+        override = claim.override
+        mode: int | None = None
+        if claimed.mode is not None:
+            mode = status.file_type | status.mode
+            if override is not None:
+                mode = _exchanged(mode, claimed.mode, status.file_type | override.permissions)
         return FileFacts(
-            None if claimed.mode is None else status.file_type | status.mode,
-            None if claimed.user is None else self._name("user", status.user, claimed.user),
-            None if claimed.group is None else self._name("group", status.group, claimed.group),
+            mode,
+            self._owner("user", status.user, claimed.user, None if override is None else override.user),
+            self._owner("group", status.group, claimed.group, None if override is None else override.group),
             value,
             caps,
         )
+
+    def owner(self, kind: str, text: str) -> str:
+        """The name that dpkg means by a name or "#number"; the decimal number where there is no name."""
+        number = text.removeprefix("#")
+        return self._name(kind, int(number), "") if number != text and number.isdecimal() else text
+
+    def _owner(self, kind: str, number: int, claimed: str | None, override: str | None) -> str | None:
+        if claimed is None:
+            return None
+        found = self._name(kind, number, claimed)
+        if override is None:
+            return found
+        overriding = self.owner(kind, override)
+        if self._name(kind, number, overriding) == overriding:
+            found = overriding
+        return _exchanged(found, claimed, overriding)
 
     def _value(self, claim: FileClaim, status: FileStatus) -> str:
         where = claim.where
         if stat.S_ISREG(status.file_type):
             algorithm = claim.digest or ""
             return self.digests.digest(status, algorithm, lambda: self.host.digest_file(where, algorithm))
+        return self.small_value(where, status)
+
+    def small_value(self, where: str, status: FileStatus) -> str:
+        """The value of what is no regular file; raises HostError."""
         if stat.S_ISLNK(status.file_type):
             return self.host.read_link(where)
         if stat.S_ISCHR(status.file_type) or stat.S_ISBLK(status.file_type):
             return f"{os.major(status.device_number)}:{os.minor(status.device_number)}"
         return ""
-
-    def _attribute(self, claim: FileClaim) -> bytes | None:
-        return self.host.attribute(claim.where, capabilities.ATTRIBUTE)
 
     def _name(self, kind: str, number: int, claimed: str) -> str:
         """The claimed name if it is one of the number's, else the first one, else the number."""
@@ -130,6 +167,17 @@ class Measurer:
             if len(fields) > 2 and fields[2].isascii() and fields[2].isdigit():
                 names.setdefault(int(fields[2]), []).append(fields[0])
         return names
+
+
+_T = TypeVar("_T", int, str)
+
+
+def _exchanged(found: _T, claimed: _T, overriding: _T) -> _T:
+    """What is found, as if the file were claimed to be as the override has it: so a file that follows the override is
+    what it should be, and one that is as it was packaged is not."""
+    if found == overriding:
+        return claimed
+    return overriding if found == claimed else found
 
 
 def drift(claim: FileClaim, found: FileFacts | Absence) -> Drift | None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -21,10 +23,12 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding,
 
 MAX_KEYRING_BYTES = 1024 * 1024
 MAX_PACKETS = 10_000
+#: Over one file.
+MAX_SIGNATURES = 32
 
 _SIGNATURE, _PUBLIC_KEY, _PUBLIC_SUBKEY = 2, 6, 14
 _SUBKEY_BINDING = 0x18
-_BINARY_DOCUMENT = 0x00
+_BINARY_DOCUMENT, _TEXT_DOCUMENT = 0x00, 0x01
 _ISSUER, _ISSUER_FINGERPRINT = 16, 33
 _KEY_ID_BYTES = 8
 _HASHES: dict[int, hashes.HashAlgorithm] = {
@@ -43,6 +47,12 @@ _RSA, _RSA_SIGN_ONLY, _DSA, _ECDSA, _EDDSA, _ED25519 = 1, 3, 17, 19, 22, 27
 _ARMOR = re.compile(
     rb"-----BEGIN PGP (?:PUBLIC KEY BLOCK|SIGNATURE)-----\r?\n(?:[^\r\n]+: [^\r\n]*\r?\n)*\r?\n(.*?)"
     rb"(?:\r?\n=[A-Za-z0-9+/]{4})?\r?\n-----END PGP",
+    re.DOTALL,
+)
+
+_CLEARTEXT = re.compile(
+    rb"-----BEGIN PGP SIGNED MESSAGE-----\r?\n(?:[^\r\n]+: [^\r\n]*\r?\n)*\r?\n(?P<text>.*?)\r?\n"
+    rb"(?P<signatures>-----BEGIN PGP SIGNATURE-----.*-----END PGP SIGNATURE-----)\s*",
     re.DOTALL,
 )
 
@@ -123,19 +133,48 @@ class Keyring:
     def verify(self, packet: bytes, data: bytes) -> SignatureVerdict:
         """Judge a signature packet over `data`."""
         try:
-            tag, body = next(_packets(packet))
-            if tag != _SIGNATURE:
-                raise OpenPgpError("not a signature")
-            signature = _parse_signature(body)
+            return self._verdict(*next(_packets(packet)), data, _BINARY_DOCUMENT)
         except (OpenPgpError, StopIteration):
             return SignatureVerdict(SignatureStatus.UNSUPPORTED, "")
-        return SignatureVerdict(self._judge(signature, data), signature.key_id)
 
-    def _judge(self, signature: _Signature, data: bytes) -> SignatureStatus:
+    def signer_of_file(self, signatures: bytes, data: bytes) -> str:
+        """The id of the first key that vouches for a file by one of the signatures beside it (binary or armored); ""
+        if none does."""
+        return self._signer(signatures, data, _BINARY_DOCUMENT)
+
+    def signer_of_text(self, content: bytes) -> tuple[str, bytes]:
+        """Of a text with its signatures around it (RFC 9580, section 7): the id of the first key that vouches for it,
+        and the text; ("", b"") if none does. Nothing outside of the signed text is in it."""
+        match = _CLEARTEXT.fullmatch(content)
+        if match is None:
+            return "", b""
+        lines = [line.removeprefix(b"- ").rstrip(b" \t\r") for line in match["text"].split(b"\n")]
+        signer = self._signer(match["signatures"], b"\r\n".join(lines), _TEXT_DOCUMENT)
+        return (signer, b"\n".join(lines)) if signer else ("", b"")
+
+    def _signer(self, signatures: bytes, data: bytes, kind: int) -> str:
+        try:
+            packets = list(islice(_packets(dearmored(signatures)), MAX_SIGNATURES))
+        except OpenPgpError:
+            return ""
+        for tag, body in packets:
+            with contextlib.suppress(OpenPgpError):
+                verdict = self._verdict(tag, body, data, kind)
+                if verdict.status is SignatureStatus.OK:
+                    return verdict.key_id
+        return ""
+
+    def _verdict(self, tag: int, body: bytes, data: bytes, kind: int) -> SignatureVerdict:
+        if tag != _SIGNATURE:
+            raise OpenPgpError("not a signature")
+        signature = _parse_signature(body)
+        return SignatureVerdict(self._judge(signature, data, kind), signature.key_id)
+
+    def _judge(self, signature: _Signature, data: bytes, kind: int) -> SignatureStatus:
         key = self._keys.get(signature.key_id)
         if key is None:
             return SignatureStatus.NO_KEY
-        if signature.digest is None or signature.kind != _BINARY_DOCUMENT:
+        if signature.digest is None or signature.kind != kind:
             return SignatureStatus.UNSUPPORTED
         return SignatureStatus.OK if _is_valid(key, signature, data) else SignatureStatus.BAD
 

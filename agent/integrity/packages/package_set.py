@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from agent.host.contract import Host
 from agent.integrity.errors import ResultCode, SourceUnavailableError
-from agent.integrity.packages.dpkg_files import Basis, read_dpkg
-from agent.integrity.packages.fingerprint import NONE, Absence, FileClaim, FileClass, fingerprint, install_time, line
+from agent.integrity.packages.baselines import Baselines
+from agent.integrity.packages.dpkg_bases import DpkgBases
+from agent.integrity.packages.dpkg_files import Basis, DpkgDatabase, DpkgFiles
+from agent.integrity.packages.fingerprint import NONE, Absence, FileClaim, FileClass, fingerprint, line
+from agent.integrity.packages.first_sight import is_as_seen
 from agent.integrity.packages.measuring import DigestCache, Drift, Measurer, drift
 from agent.integrity.packages.openpgp import Keyring
 from agent.integrity.packages.rpm_files import HeaderStatus, read_installed
@@ -57,7 +60,9 @@ class PackageReport:
         configuration_install_time, configuration_run_time: the same of its configuration files.
         drift: files that are not what the package says, by path.
         files: how many files it says something of.
-        unverified_files: those among them that rpm says are not installed, or replaced by another package's.
+        unverified_files: those among them that rpm says are not installed, or replaced by another package's, or whose
+            owner and mode dpkg-statoverride has set.
+        md5sums: the install-time value by the digests of dpkg, if the basis rests on these; else "".
     """
 
     id: PackageId
@@ -71,6 +76,7 @@ class PackageReport:
     drift: tuple[Drift, ...]
     files: int
     unverified_files: int
+    md5sums: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +116,43 @@ def set_line(report: PackageReport) -> bytes:
 
 
 def collect(
-    host: Host, keyring: Keyring, digests: DigestCache, is_stopped: Callable[[], bool] = lambda: False
+    host: Host,
+    keyring: Keyring,
+    digests: DigestCache,
+    is_stopped: Callable[[], bool] = lambda: False,
+    baselines: Baselines | None = None,
 ) -> PackageSet:
-    """The packages of this host. Raises StoppedError, and SourceUnavailableError if it has no package database."""
-    measurer = Measurer(host, digests)
+    """The packages of this host. Without baselines, those of dpkg have no better basis than its own digests. Raises
+    StoppedError, and SourceUnavailableError if the host has no package database."""
+    surroundings = _Surroundings(host, keyring, Measurer(host, digests), is_stopped, baselines)
     packages: list[PackageReport] = []
     databases: list[PackageDatabase] = []
     absences: list[str] = []
     for manager, read in ((DPKG, _dpkg), (RPM, _rpm)):
         try:
-            packages.extend(_report(subject, measurer, is_stopped) for subject in read(host, keyring))
+            packages.extend(_report(subject, surroundings.measurer, is_stopped) for subject in read(surroundings))
             databases.append(PackageDatabase(manager))
         except SourceUnavailableError as error:
             if error.code is ResultCode.NOT_PRESENT:
                 absences.append(error.reason)
             else:
                 databases.append(PackageDatabase(manager, error.code, error.reason))
+        finally:
+            if baselines is not None:
+                baselines.flush()
     if not databases:
         raise SourceUnavailableError(f"there is no package database: {'; '.join(absences)}")
     packages.sort(key=lambda report: (report.id.manager, report.id.text))
     return PackageSet(tuple(packages), tuple(databases))
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    host: Host
+    keyring: Keyring
+    measurer: Measurer
+    is_stopped: Callable[[], bool]
+    baselines: Baselines | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +162,33 @@ class _Subject:
     key_id: str
     basis: Basis
     claims: tuple[FileClaim, ...]
+    md5sums: str = ""
+    is_first_sight: bool = False
 
 
-def _rpm(host: Host, keyring: Keyring) -> Iterator[_Subject]:
-    for blob in rpm_headers(host):
-        found = read_installed(blob, keyring)
+def _rpm(surroundings: _Surroundings) -> Iterator[_Subject]:
+    for blob in rpm_headers(surroundings.host):
+        found = read_installed(blob, surroundings.keyring)
         if found.package.name != KEY_PACKAGE or found.claims:
             yield _Subject(rpm_id(found.package), found.status, found.key_id, Basis.RPM_HEADER, found.claims)
 
 
-def _dpkg(host: Host, keyring: Keyring) -> Iterator[_Subject]:
-    for found in read_dpkg(host):
-        yield _Subject(dpkg_id(found.package), None, "", found.basis, found.claims)
+def _dpkg(surroundings: _Surroundings) -> Iterator[_Subject]:
+    database = DpkgDatabase(surroundings.host)
+    if surroundings.baselines is None:
+        packages: Iterable[DpkgFiles] = map(database.files, database.packages)
+    else:
+        packages = DpkgBases(
+            surroundings.host,
+            database,
+            surroundings.keyring,
+            surroundings.measurer,
+            surroundings.baselines,
+            surroundings.is_stopped,
+        ).files()
+    for found in packages:
+        package = dpkg_id(found.package)
+        yield _Subject(package, None, "", found.basis, found.claims, found.md5sums, found.is_first_sight)
 
 
 def rpm_id(package: RpmPackage) -> PackageId:
@@ -172,44 +210,48 @@ def debian_id(name: str, version: str, architecture: str) -> PackageId:
 
 
 def _report(subject: _Subject, measurer: Measurer, is_stopped: Callable[[], bool]) -> PackageReport:
-    lines: dict[FileClass, list[bytes]] = {each: [] for each in FileClass}
+    planned: dict[FileClass, list[bytes]] = {each: [] for each in FileClass}
+    present: dict[FileClass, list[bytes]] = {each: [] for each in FileClass}
     unreadable: set[FileClass] = set()
     drifts: list[Drift] = []
     for claim in subject.claims:
         if is_stopped():
             raise StoppedError
-        found = measurer.measure(claim)
+        is_known = subject.is_first_sight and is_as_seen(claim)
+        found = claim.facts if is_known else measurer.measure(claim)
         if found is Absence.UNREADABLE:
             unreadable.add(claim.file_class)
-        lines[claim.file_class].append(line(claim.path, found))
-        changed = drift(claim, found)
-        if changed is not None:
-            drifts.append(changed)
+        should_be = is_now = line(claim.path, claim.facts)
+        # Most files are what they should be.
+        if found != claim.facts:
+            is_now = line(claim.path, found)
+            changed = drift(claim, found)
+            if changed is not None:
+                drifts.append(changed)
+        planned[claim.file_class].append(should_be)
+        present[claim.file_class].append(is_now)
     is_forged = subject.header_status is not None and subject.header_status.is_forged
     has_basis = subject.basis is not Basis.NONE and not is_forged
 
-    def planned(file_class: FileClass) -> str:
-        return install_time(subject.claims, file_class) if has_basis else NONE
+    def install_time(file_class: FileClass) -> str:
+        return fingerprint(planned[file_class]) if has_basis else NONE
 
-    def found_now(file_class: FileClass) -> str:
+    def run_time(file_class: FileClass) -> str:
         is_known = file_class not in unreadable and subject.basis is not Basis.NONE
         is_known = is_known and subject.header_status is not HeaderStatus.DAMAGED
-        return fingerprint(lines[file_class]) if is_known else NONE
+        return fingerprint(present[file_class]) if is_known else NONE
 
     return PackageReport(
         subject.id,
         subject.header_status,
         subject.key_id,
         subject.basis,
-        planned(FileClass.SOFTWARE),
-        found_now(FileClass.SOFTWARE),
-        planned(FileClass.CONFIGURATION),
-        found_now(FileClass.CONFIGURATION),
+        install_time(FileClass.SOFTWARE),
+        run_time(FileClass.SOFTWARE),
+        install_time(FileClass.CONFIGURATION),
+        run_time(FileClass.CONFIGURATION),
         tuple(sorted(drifts, key=lambda each: each.path)),
         len(subject.claims),
-        sum(claim.may_be_missing or claim.is_replaced for claim in subject.claims),
+        sum(claim.is_unverified for claim in subject.claims),
+        subject.md5sums,
     )
-
-
-def by_id(packages: Iterable[PackageReport]) -> dict[PackageId, PackageReport]:
-    return {report.id: report for report in packages}

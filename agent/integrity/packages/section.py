@@ -14,6 +14,7 @@ from typing import Any
 from agent.clock import yang_date_and_time
 from agent.host.contract import Host
 from agent.integrity.errors import ResultCode, SourceUnavailableError
+from agent.integrity.packages.dpkg_files import Basis
 from agent.integrity.packages.fingerprint import ALGORITHM, NONE
 from agent.integrity.packages.package_set import (
     DPKG,
@@ -102,6 +103,9 @@ def _report(report: PackageReport) -> Members:
         members["gpg-key-id"] = report.key_id
     members["fingerprint-basis"] = report.basis.value
     members |= _values(report.install_time, report.run_time)
+    if report.basis is Basis.FIRST_SIGHT:
+        # For known good values, which can't know what was seen here.
+        members["md5sums-fingerprint"] = report.md5sums
     if report.drift:
         members["drift"] = [
             {"path": shown(each.path), "class": each.file_class.value, "change": list(each.changes)}

@@ -2,7 +2,8 @@
 when somebody asks; never while packages are being installed.
 
 What changes behind the back of the package manager is found on the schedule. Files that have not changed since they
-were hashed are hashed again once a day, and whenever somebody asks. Values are not kept over a restart.
+were hashed are hashed again once a day, and whenever somebody asks. What was told last is kept over a restart, the
+values are not: until new ones are made, there are none.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from agent.clock import Clock
 from agent.events import EventBus
 from agent.host.contract import Host
 from agent.integrity.errors import SourceUnavailableError
+from agent.integrity.packages.baselines import Baselines
 from agent.integrity.packages.measuring import DigestCache
 from agent.integrity.packages.package_set import PackageSet, StoppedError, collect
 from agent.integrity.packages.pinned_keys import PinnedKeys, read_pinned_keys
 from agent.integrity.packages.transactions import Stamp, database_stamp, is_transaction_under_way
 from agent.northbound.contract import ConfigView
 from agent.providers.packages.events import fingerprint_changed, fingerprints_generated
+from agent.providers.packages.history import FingerprintHistory
+from agent.storage.errors import StorageUnavailableError
+from agent.storage.package_evidence import PackageEvidence
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +89,7 @@ class FingerprintWatch:
         config: ConfigView,
         planner: Planner,
         key_files: Callable[[], Mapping[str, bytes]],
+        evidence: PackageEvidence,
     ) -> None:
         self._host = host
         self._clock = clock
@@ -91,6 +97,8 @@ class FingerprintWatch:
         self._config = config
         self._planner = planner
         self._key_files = key_files
+        self._baselines = Baselines(evidence)
+        self._history = FingerprintHistory(evidence)
         self._lock = threading.Lock()
         self._digests = DigestCache()
         self._latest: Generation | None = None
@@ -178,25 +186,30 @@ class FingerprintWatch:
             found = Generation(self._clock.now(), None, ("An internal error; the agent's log tells more.",))
         finally:
             with self._lock:
-                before, self._latest = self._latest, found or self._latest
+                self._latest = found or self._latest
                 # A change meanwhile makes this stamp another one than the database's, and is seen by the next look.
                 self._stamp = stamp
                 self._made = self._clock.monotonic()
                 self._thread = None
-        self._tell(before, found)
+        self._tell(found)
 
     def _collected(self) -> Generation:
         keys = self.pinned_keys()
         try:
-            packages = collect(self._host, keys.packages, self._digests, self._stop.is_set)
+            packages = collect(self._host, keys.packages, self._digests, self._stop.is_set, self._baselines)
         except SourceUnavailableError as error:
             return Generation(self._clock.now(), None, (error.reason, *keys.problems))
+        except StorageUnavailableError:
+            # Without what was seen first, everything would be seen first again.
+            log.exception("the fingerprints of packages could not be made")
+            problem = "The state folder can't be read or written; the agent's log tells more."
+            return Generation(self._clock.now(), None, (problem, *keys.problems))
         return Generation(self._clock.now(), packages, (*packages.problems, *keys.problems))
 
-    def _tell(self, before: Generation | None, found: Generation) -> None:
+    def _tell(self, found: Generation) -> None:
         if found.packages is None:
             return
-        changed = fingerprint_changed(found.time, before.packages if before else None, found.packages)
+        changed = fingerprint_changed(found.time, self._history.replace(found.packages), found.packages)
         if changed is not None:
             self._bus.publish(changed)
         self._bus.publish(fingerprints_generated(found.time, found.packages))

@@ -13,8 +13,9 @@ Description: a package
 """
 
 
-def build(folder, name, files, *, version="2:1.0-3", conffiles=()):
-    """The package file. `files`: path -> text, or a link's target after "->"."""
+def build(folder, name, files, *, version="2:1.0-3", conffiles=(), prepare=None, compression="xz"):
+    """The package file. `files`: path -> text, or a link's target after "->". `prepare` gets the folder that is packed
+    as it is, owners too."""
     tree = folder / name
     (tree / "DEBIAN").mkdir(parents=True)
     (tree / "DEBIAN/control").write_text(CONTROL.format(name=name, version=version))
@@ -31,8 +32,12 @@ def build(folder, name, files, *, version="2:1.0-3", conffiles=()):
     (tree / "DEBIAN/md5sums").write_text("".join(sums))
     if conffiles:
         (tree / "DEBIAN/conffiles").write_text("\n".join(conffiles) + "\n")
-    run("dpkg-deb", "--root-owner-group", "-b", tree, folder / f"{name}.deb")
-    return folder / f"{name}.deb"
+    if prepare is not None:
+        prepare(tree)
+    owners = () if prepare is not None else ("--root-owner-group",)
+    file = folder / f"{name}_{version.replace(':', '%3a')}_all.deb"
+    run("dpkg-deb", *owners, f"-Z{compression}", "-b", tree, file)
+    return file
 
 
 class DpkgRoot:

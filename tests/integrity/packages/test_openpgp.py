@@ -103,3 +103,67 @@ def test_any_bytes_are_judged_or_refused(with_subkey, data):
         with contextlib.suppress(OpenPgpError):
             keyring.add(keys)
         assert keyring.verify(data.draw(st.binary(max_size=60)), DATA).status is not SignatureStatus.OK
+
+
+# --- texts with their signatures around them --------------------------------------------------------------------------
+
+TEXT = b"Origin: here\n- dashes\n-----BEGIN PGP SIGNATURE-----\n\nspaces \t \nlast: \xff\n"
+
+
+def signed_text(key, folder, text):
+    (folder / "text").write_bytes(text)
+    key.gpg("--yes", "--clearsign", "-o", folder / "signed", folder / "text")
+    return (folder / "signed").read_bytes()
+
+
+def test_a_text_that_is_signed_in_place(with_subkey, tmp_path):
+    signed = signed_text(with_subkey, tmp_path, TEXT)
+    keyring = pinned(with_subkey.public.encode())
+    signer, text = keyring.signer_of_text(signed)
+    assert signer in keyring.key_ids
+    # Blanks at the ends of lines are not signed.
+    assert text == TEXT.replace(b"spaces \t ", b"spaces").replace(b"last: ", b"last: ").removesuffix(b"\n")
+    assert keyring.signer_of_text(signed.replace(b"\n", b"\r\n"))[0] == signer
+    for forged in (
+        signed.replace(b"Origin: here", b"Origin: hera"),
+        signed.replace(b"Origin: here\n", b""),
+        b"Origin: there\n" + signed,
+        signed + b"Origin: there\n",
+        signed.replace(b"- -----BEGIN", b"-----BEGIN"),
+        signed[:-20],
+        b"",
+    ):
+        assert keyring.signer_of_text(forged) == ("", b"")
+    assert Keyring().signer_of_text(signed) == ("", b"")
+
+
+def test_a_signature_of_another_kind_is_none_of_a_text(with_subkey, tmp_path):
+    """One over the bytes does not vouch for the text, and the other way round."""
+    signed = signed_text(with_subkey, tmp_path, DATA)
+    start = signed.index(b"-----BEGIN PGP SIGNATURE-----")
+    keyring = pinned(with_subkey.public.encode())
+    assert keyring.signer_of_file(signed[start:], DATA) == ""
+    binary = signature(with_subkey, tmp_path, "--armor")
+    assert keyring.signer_of_file(binary, DATA) in keyring.key_ids
+    assert keyring.signer_of_text(signed[:start] + binary)[0] == ""
+
+
+def test_one_of_several_signatures_is_enough(with_subkey, tmp_path):
+    other = SigningKey("ed25519")
+    try:
+        both = signature(other, tmp_path) + signature(with_subkey, tmp_path)
+    finally:
+        other.close()
+    keyring = pinned(with_subkey.public.encode())
+    assert keyring.signer_of_file(both, DATA) in keyring.key_ids
+    assert keyring.signer_of_file(both, DATA + b".") == ""
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(), st.binary())
+def test_any_text_is_judged(text, signatures):
+    keyring = Keyring()
+    framed = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n%b\n-----BEGIN PGP SIGNATURE-----\n\n%b\n"
+    for content in (text, framed % (text, signatures) + b"-----END PGP SIGNATURE-----\n"):
+        assert keyring.signer_of_text(content) == ("", b"")
+    assert keyring.signer_of_file(signatures, text) == ""
