@@ -212,6 +212,21 @@ def test_known_good_values():
     assert codes(against(package(**{"rpm-fingerprint-run-time": "0"}))) == ["not-in-known-good"]
 
 
+def test_known_good_values_of_what_was_seen_first():
+    """Its own value is nobody's but the device's: the digests of dpkg are what can be known."""
+    (known,) = KNOWN
+    good = Known(known_good={(known[0], "md5sums"): OTHER})
+
+    def against(**members):
+        seen = {"fingerprint-basis": "first-sight", "md5sums-fingerprint": OTHER, **members}
+        return codes(judge(evidence(dossier(packages=packages(package(**seen)))), good))
+
+    assert against() == []
+    assert against(**{"md5sums-fingerprint": "d" * 64}) == ["known-good-mismatch"]
+    assert against(**{"md5sums-fingerprint": ""}) == ["not-in-known-good"]
+    assert against(**{"rpm-fingerprint-run-time": "d" * 64}) == ["known-good-mismatch", "drift"]
+
+
 # Starts, configuration, boot state, parts ----------------------------------------------------------------------------
 
 
