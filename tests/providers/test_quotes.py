@@ -9,12 +9,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from agent.integrity.certificate_proof import prove_certificates
-from agent.integrity.dossier import DossierRequest
 from agent.integrity.signatures import ALGORITHMS, algorithm_for, is_valid
 from agent.integrity.tpm.attestation import read_attestation
 from agent.northbound.errors import ProviderError
-from agent.providers.integrity.operations import IntegrityOperations
-from tests.providers.bench import ALICE, Bench
+from tests.providers.bench import Bench
 from tests.providers.test_trustpoints import enrolled
 
 SNAPSHOT = "system-integrity-snapshot"
@@ -33,8 +31,8 @@ def tpm_of(bench):
 
 
 def snapshot(bench):
-    request = DossierRequest(selectors=[SNAPSHOT])
-    dossier = json.loads(IntegrityOperations(bench.services).collect(request, ALICE))
+    request = {"selector": [SNAPSHOT]}
+    dossier = json.loads(bench.call("/trustconf-integrity:collect-dossier", request)["dossier"])
     assert dossier[SNAPSHOT]["result-code"] == "Success"
     return dossier[SNAPSHOT]["node"][0]["tpm-state"]
 

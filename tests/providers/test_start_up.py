@@ -20,5 +20,5 @@ def test_every_rpc_and_all_state_of_our_modules_has_a_provider(bench):
 def test_all_state_together_can_be_encoded(bench):
     state = bench.state()
 
-    assert state["trustconf-integrity:integrity"]["dossiers"] == {"collected": 0, "signed": 0}
+    assert state["trustconf-integrity:integrity"]["dossiers"].items() >= {"collected": 0, "signed": 0}.items()
     assert "trustconf-keys:keys" not in state
