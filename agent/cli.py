@@ -1,4 +1,4 @@
-"""The command line: `trustconf serve | user | show | verify | kgv`.
+"""The command line: `trustconf serve | user | show | verify | collect | trust | archive | kgv`.
 
 Parses arguments and prints; everything else is done by the rooms below. Exit status 0 is success, 1 a refusal, 2 a
 wrong command line (or a trust anchor that is none), 10 to 40 the verdict of `verify` (docs/verify.md).
@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent import __version__
+from agent.commands.archive import add_archive
+from agent.commands.collect import add_collect
 from agent.commands.reading import MAX_SMALL_FILE, CommandError, decoded, read_text
+from agent.commands.trust import add_trust
 from agent.commands.verify import add_verify
 
 if TYPE_CHECKING:
@@ -77,6 +80,9 @@ first steps:
     _add_user(commands)
     _add_show(commands)
     add_verify(commands)
+    add_collect(commands)
+    add_trust(commands)
+    add_archive(commands)
     _add_kgv(commands)
     return parser
 

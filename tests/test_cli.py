@@ -18,7 +18,11 @@ from agent import __version__, cli
 from agent.settings import Settings
 from tests.agent_process import AgentProcess
 
-COMMANDS = ([], ["serve"], ["user"], ["user", "add"], ["show"], ["verify"], ["kgv"], ["kgv", "build"])
+COMMANDS = (
+    [], ["serve"], ["user"], ["user", "add"], ["show"], ["verify"], ["kgv"], ["kgv", "build"],
+    ["collect"], ["trust"], ["archive"], ["archive", "list"], ["archive", "show"], ["archive", "export"],
+    ["archive", "accept"],
+)  # fmt: skip
 PASSWORD = "correct horse battery"
 
 
@@ -129,6 +133,11 @@ def test_help_of_serve_tells_every_setting():
         ["verify"],
         ["verify", "envelope.json", "--kgv", "KGV.json"],
         ["verify", "envelope.json", "--nonce", "1", "--any-nonce"],
+        ["collect", "router1", "--at-once", "0"],
+        ["collect", "router1", "--time-limit", "x"],
+        ["collect", "router1", "--kgv-key", "KEY.pem"],
+        ["trust"],
+        ["archive", "show", "x"],
     ],
     ids=" ".join,
 )

@@ -13,7 +13,9 @@ Fenced blocks are marked by what they are, and each kind is tried:
 """
 
 import ast
+import contextlib
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +23,8 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from agent.collector import archive, collecting, errors, ssh, targets
+from agent.commands import collect, connecting
 from agent.integrity import (
     content,
     dossier,
@@ -188,7 +192,7 @@ def test_the_trees_are_those_of_the_modules(tmp_path):
 
 # The command line ----------------------------------------------------------------------------------------------------
 
-_COMMAND = re.compile(r"\btrustconf (serve|user add|show|verify|kgv build)\b([^`\n|]*)")
+_COMMAND = re.compile(r"\btrustconf (serve|user add|show|verify|collect|trust|kgv build)\b([^`\n|]*)")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
@@ -199,7 +203,7 @@ def mentioned_options():
                 yield command, option
 
 
-@pytest.mark.parametrize("command", ["serve", "user add", "show", "verify", "kgv build"])
+@pytest.mark.parametrize("command", ["serve", "user add", "show", "verify", "collect", "trust", "kgv build"])
 def test_every_option_that_is_mentioned_exists(command):
     mentioned = {option for name, option in mentioned_options() if name == command}
     help_text = subprocess.run(
@@ -332,7 +336,29 @@ def test_the_findings_are_those_of_the_page():
     assert documented == {kind.code: str(kind.exit_status) for kind in findings.Kind}
 
 
-@pytest.mark.parametrize("folder", ["agent/pki", "agent/pki/enrollment", "agent/pki/est", "agent/pki/scep"])
+def test_the_tables_of_the_archive_are_those_of_the_page(tmp_path):
+    with contextlib.closing(archive.Archive.open(tmp_path / "archive", create=True)):
+        connection = sqlite3.connect(tmp_path / "archive")
+    with contextlib.closing(connection):
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        ours = {name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")] for name in tables}
+    documented, name = {}, ""
+    for row in rows(section(page("collect.md"), "The archive")):
+        name = row[0].strip("`") or name
+        if name in ours:
+            documented.setdefault(name, []).extend(re.findall(r"`([a-z0-9_]+)`", row[1]))
+    assert documented == ours
+
+
+def test_the_obstacles_of_the_collector_are_those_of_the_page():
+    table = rows(section(page("collect.md"), "The report"))
+    documented = [row[0].strip("`") for row in table if row[0].startswith("`")]
+    assert documented == [obstacle.value for obstacle in errors.Obstacle]
+
+
+@pytest.mark.parametrize(
+    "folder", ["agent/collector", "agent/pki", "agent/pki/enrollment", "agent/pki/est", "agent/pki/scep"]
+)
 def test_the_list_of_modules_of_a_room_is_complete(folder):
     text = (TOP / folder / "__init__.py").read_text()
     modules = {file.name for file in (TOP / folder).glob("*.py")} - {"__init__.py"}
@@ -437,6 +463,16 @@ PHRASES = {
         f"{long_json.MAX_ITEM // MIB} MiB of JSON for one package, file or event; {long_json.MAX_VALUE // MIB} MiB for",
         f"{long_json.MAX_VALUES // MIB} MiB for all of that together",
         f"At most {judge.MAX_OF_A_KIND} findings of a kind",
+    ),
+    "collect.md": (
+        f"`--at-once {collect.DEFAULT_AT_ONCE}`",
+        f"`--time-limit {collect.DEFAULT_TIME_LIMIT}` seconds, and {ssh.MAX_BYTES // 1024 // MIB} GiB",
+        f"{targets.MAX_DEVICES:,} devices in a run; {collect.AT_ONCE[-1]} at once; {collect.TIME_LIMITS[-1]:,} seconds",
+        f"an inventory of {targets.MAX_INVENTORY // MIB} MiB",
+        f"The nonce is {collecting.NONCE_BYTES} random bytes",
+        f"port {targets.DEFAULT_PORT}, user {targets.DEFAULT_USER}",
+        f"0x{archive.APPLICATION_ID:08X}",
+        f"`{connecting.DEFAULT_ARCHIVE}`",
     ),
     "dossier.md": (
         f"{dossier.MAX_SELECTORS} selectors",

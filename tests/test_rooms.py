@@ -15,7 +15,7 @@ AGENT = Path(__file__).parent.parent / "agent"
 LAYERS = (
     ("cli",),
     ("commands",),
-    ("daemon", "first_start"),
+    ("daemon", "first_start", "collector"),
     ("administration", "ssh_settings", "logs", "settings"),
     ("core",),
     ("modules_implemented", "transport", "shell"),
@@ -33,6 +33,7 @@ WITHIN = {"daemon": {"first_start"}, "integrity": {"pki"}}
 #: What is stricter than the layers: room -> the only rooms that it may import. Libraries know nothing of YANG and
 #: NETCONF, and the protocol knows no SSH, no keys and no files.
 ONLY = {
+    "collector": {"integrity", "deadlines", "clock"},
     "yang": set(),
     # Keys may be a TPM's, and evidence may be quoted by one: its room is below both.
     "pki": {"storage", "clock", "events", "scheduler", "tpm"},

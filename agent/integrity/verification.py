@@ -113,10 +113,12 @@ def _previous(standard: Standard) -> Evidence | None:
 
 
 def _known_good(standard: Standard) -> KnownGood | None:
-    if standard.known_good is None:
-        return None
-    text, key = standard.known_good
-    keys = read_pinned_keys({"key.pem": key}).known_good
+    return None if standard.known_good is None else load_known_good(*standard.known_good)
+
+
+def load_known_good(text: str, key_pem: bytes) -> KnownGood:
+    """Known good values that the public key in `key_pem` has signed. Raises UnusableError."""
+    keys = read_pinned_keys({"key.pem": key_pem}).known_good
     if not keys:
         raise UnusableError("the key of the known good values is not a public key in PEM")
     try:

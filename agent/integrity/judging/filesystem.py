@@ -49,12 +49,10 @@ class _Changes:
             self.names[change].append(name)
 
 
-def last_block(dossier: Dossier) -> int | None:
-    """Number of the newest snapshot, None if the dossier has none."""
+def last_blocks(dossier: Dossier) -> dict[str, int]:
+    """Each node's newest snapshot, by its number."""
     section = dossier.section(FILESYSTEM_INVENTORY)
-    if section is None:
-        return None
-    return max((link.number for _, links in _chains(section) for link in links), default=None)
+    return {} if section is None else {node: links[-1].number for node, links in _chains(section) if links}
 
 
 def judge_filesystem(new: Dossier, latest: Dossier | None) -> Iterator[Finding]:

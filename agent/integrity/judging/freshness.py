@@ -25,15 +25,21 @@ class Answer:
     is_answer: bool
 
 
-def judge_freshness(new: Answer, latest: Answer | None) -> Iterator[Finding]:
-    """By digests, nonces and times; `latest` is the newest answer that was believed."""
+def judge_freshness(new: Answer, latest: Answer | None, *, is_old: bool = False) -> Iterator[Finding]:
+    """By digests, nonces and times.
+
+    Args:
+        new: what is judged.
+        latest: the newest answer that was believed.
+        is_old: the same dossier has come before, whenever that was.
+    """
     dossier = new.dossier
     if dossier.end < dossier.start:
         yield Finding(Kind.CLOCK_BACKWARDS, "The collection ended before it had begun")
-    if latest is None:
+    if is_old or (latest is not None and dossier.digest == latest.dossier.digest):
+        yield Finding(Kind.REPLAYED, "It is an earlier dossier, byte for byte")
         return
-    if dossier.digest == latest.dossier.digest:
-        yield Finding(Kind.REPLAYED, "It is the previous dossier, byte for byte")
+    if latest is None:
         return
     if new.nonce is not None and new.nonce == latest.nonce:
         yield Finding(Kind.REPLAYED, "It is signed with the nonce of the previous dossier")

@@ -69,12 +69,18 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an answer is judged by, beside itself: see the module's text. `required` sections must have data."""
+    """What an answer is judged by, beside itself: see the module's text.
+
+    Attributes:
+        required: sections that must have data.
+        is_old: whether a dossier with this digest has come before.
+    """
 
     baseline: Evidence | None = None
     latest: Evidence | None = None
     known_good: KnownGood | None = None
     required: Collection[str] = ()
+    is_old: Callable[[str], bool] = lambda digest: False
 
     @property
     def needs_dossier(self) -> bool:
@@ -181,7 +187,8 @@ def _findings(evidence: Evidence, known: Known) -> Iterator[Finding]:
             yield Finding(Kind.MALFORMED_DOSSIER, f"It is not a dossier: {evidence.problem}")
         return
     latest = _previous(known.latest)
-    yield from judge_freshness(_answer(evidence, dossier), None if latest is None else _answer(*latest))
+    answers = _answer(evidence, dossier), None if latest is None else _answer(*latest)
+    yield from judge_freshness(*answers, is_old=known.is_old(dossier.digest))
     if verdict is not None and not verdict.verified:
         # What nobody vouches for is not worth a word more.
         return

@@ -1,0 +1,148 @@
+"""`trustconf collect`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agent.commands.connecting import add_archive_option, add_connection_options, open_archive, targets_of
+from agent.commands.reading import MAX_SMALL_FILE, CommandError, read_bytes, read_text
+from agent.commands.verify import MAX_KNOWN_GOOD
+
+if TYPE_CHECKING:
+    from agent.integrity.packages.known_good import KnownGood
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+DEFAULT_TIME_LIMIT: Final = 120
+TIME_LIMITS: Final = range(1, 86_401)
+DEFAULT_AT_ONCE: Final = 8
+AT_ONCE: Final = range(1, 257)
+
+
+def add_collect(commands: Commands) -> None:
+    collect = commands.add_parser(
+        "collect",
+        help="collect evidence from many devices, verify and keep it",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="""\
+Ask devices for a signed dossier, each with a nonce of its own, verify the answers, keep
+them in an archive, and tell what has changed since the last one that was in order.
+
+Whom to trust is in the archive: 'trustconf trust' puts it there, once for each device.""",
+        epilog="""\
+exit status: 0 all are genuine, and nothing has changed; 40 something has; 41 a device
+gave no evidence; 10 to 39 the worst that was found (docs/verify.md); 130 stopped by
+Ctrl-C, what was collected is kept; 1 and 2 nothing could be done.
+
+examples:
+  trustconf collect router1 admin@192.0.2.7:22 --key ~/.ssh/collector
+  trustconf collect --inventory devices.toml --kgv KGV.json --kgv-key kgv.pem --json""",
+    )
+    collect.add_argument(
+        "hosts", nargs="*", metavar="HOST", help="[user@]host[:port], or a name of the inventory (default: all of it)"
+    )
+    add_archive_option(collect)
+    add_connection_options(collect)
+    collect.add_argument(
+        "--ssh",
+        action="store_true",
+        help="ask by the guide's show command, not by NETCONF (unless the inventory says)",
+    )
+    collect.add_argument(
+        "--include", action="append", metavar="SECTION", help="a section to ask for; may be repeated (default: all)"
+    )
+    collect.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="SECTION",
+        help="a section that must have data; may be repeated",
+    )
+    collect.add_argument("--kgv", type=Path, metavar="KGV.json", help="known good values ('trustconf kgv build')")
+    collect.add_argument("--kgv-key", type=Path, metavar="KEY.pem", help="public key of who signed them")
+    collect.add_argument("--full", action="store_true", help="ask for everything, not only for what is new")
+    collect.add_argument(
+        "--at-once",
+        type=_number(AT_ONCE),
+        default=DEFAULT_AT_ONCE,
+        metavar="N",
+        help=f"devices asked at the same time (default {DEFAULT_AT_ONCE})",
+    )
+    collect.add_argument(
+        "--time-limit",
+        type=_number(TIME_LIMITS),
+        default=DEFAULT_TIME_LIMIT,
+        metavar="SECONDS",
+        help=f"that a device may take (default {DEFAULT_TIME_LIMIT})",
+    )
+    collect.add_argument("--json", action="store_true", help="print the report as JSON")
+    collect.set_defaults(command=_collect, usage_error=collect.error)
+
+
+def _number(allowed: range) -> type[int]:
+    def read(text: str) -> int:
+        if text.isascii() and text.isdigit() and len(text) < 10 and int(text) in allowed:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"not {allowed[0]} to {allowed[-1]}")
+
+    return read  # type: ignore[return-value]
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from agent.clock import SystemClock
+    from agent.collector.collecting import Collecting, Plan
+    from agent.collector.many import collect_all
+    from agent.collector.progress import Progress
+    from agent.collector.question import SELECTORS
+    from agent.collector.report import exit_status, report_lines, report_records
+    from agent.collector.ssh import Access, Stop
+    from agent.deadlines import Deadlines
+
+    if (arguments.kgv is None) is not (arguments.kgv_key is None):
+        arguments.usage_error("--kgv and --kgv-key go together")
+    plan = Plan(
+        selectors=tuple(dict.fromkeys([*(arguments.include or SELECTORS), *arguments.require])),
+        required=tuple(arguments.require),
+        known_good=_known_good(arguments),
+        is_complete=arguments.full,
+    )
+    targets = targets_of(arguments, by_command=arguments.ssh)
+    clock, stop = SystemClock(), Stop()
+    deadlines = Deadlines(clock, "collect")
+    access = Access(arguments.known_hosts.expanduser(), arguments.time_limit, deadlines, stop)
+    archive = open_archive(arguments, create=True)
+    progress = Progress(len(targets), sys.stderr)
+    deadlines.start()
+    try:
+        outcomes = collect_all(
+            targets,
+            Collecting(archive, plan, access, clock),
+            stop,
+            at_once=arguments.at_once,
+            done=progress.done,
+        )
+    finally:
+        progress.end()
+        deadlines.stop()
+        archive.close()
+    if arguments.json:
+        print(json.dumps(report_records(outcomes), indent=2))
+    else:
+        print("\n".join(report_lines(outcomes)))
+    return exit_status(outcomes)
+
+
+def _known_good(arguments: argparse.Namespace) -> KnownGood | None:
+    from agent.integrity.verification import UnusableError, load_known_good
+
+    if arguments.kgv is None:
+        return None
+    text, key = read_text(arguments.kgv, MAX_KNOWN_GOOD), read_bytes(arguments.kgv_key, MAX_SMALL_FILE)
+    try:
+        return load_known_good(text, key)
+    except UnusableError as error:
+        raise CommandError(str(error)) from error
