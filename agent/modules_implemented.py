@@ -27,6 +27,9 @@ FEATURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "hidden-private-keys",
         ),
         "ietf-keystore": ("central-keystore-supported", "asymmetric-keys"),
+        "ietf-tpm-remote-attestation": ("bios", "ima"),
+        # Without it there are no names for the digests of logs.
+        "ietf-tcg-algs": ("tpm20",),
         "trustconf-system": (),
         "trustconf-keys": (),
         "trustconf-trustpoints": (),

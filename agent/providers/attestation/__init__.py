@@ -4,6 +4,7 @@ ietf-tpm-remote-attestation (RFC 9684), and for dossiers."""
 from __future__ import annotations
 
 from agent.northbound.registry import Registry
+from agent.providers.attestation import log_retrieval
 from agent.providers.attestation.events import NOTIFICATIONS
 from agent.providers.attestation.log_rpcs import MODULE, LogRpcs
 from agent.providers.attestation.sections import ima_sections
@@ -20,6 +21,8 @@ def register(registry: Registry, services: Services) -> None:
         ("get-platform-ima-audit-event-logs", rpcs.audit_events),
     ):
         registry.rpc(f"/{MODULE}:{name}", audited(services, name, function))
+    retrieve = log_retrieval.LogRetrieval(services.host, services.ima).retrieve
+    registry.rpc(f"/{log_retrieval.MODULE}:log-retrieval", audited(services, "log-retrieval", retrieve))
     state = AttestationState(services.host, services.ima)
     registry.state(CACHE, state.cache)
     registry.state(IMA_LOG, state.ima_log)

@@ -14,6 +14,7 @@ from tests.integrity.ima.writer import Log, usual
 
 ACT = "http://cisco.com/ns/yang/Cisco-IOS-XR-remote-attestation-act"
 CACHE = "http://cisco.com/ns/yang/Cisco-IOS-XR-attestation-agent-ima-oper"
+RFC = "urn:ietf:params:xml:ns:yang:ietf-tpm-remote-attestation"
 OURS = "urn:trustconf:yang:trustconf-integrity"
 COMMAND = "show platform security integrity dossier"
 
@@ -119,6 +120,13 @@ def test_a_log_that_grows_is_collected_piece_by_piece(device):
     assert numbers(device.events(between)) == [2, 3]
     reply = device.rpc(f"<get-platform-boot-integrity-event-logs xmlns='{ACT}'/>")
     assert len(reply.findall(f".//{{{ACT}}}event_log")) == boot.count
+    for log_type, number in (("ima", 32), ("bios", boot.count)):
+        reply = device.rpc(
+            f"<log-retrieval xmlns='{RFC}'><log-type>{log_type}</log-type><log-selector><last-index-number>{number - 1}"
+            "</last-index-number><log-entry-quantity>1</log-entry-quantity></log-selector></log-retrieval>"
+        )
+        entries = reply.findall(f".//{{{RFC}}}{log_type}-event-entry")
+        assert [int(each.findtext(f"{{{RFC}}}event-number")) for each in entries] == [number]
     reply = device.get(f"<attestation xmlns='{CACHE}'><ima-cache><node-cache-summary/></ima-cache></attestation>")
     assert reply.findtext(f".//{{{CACHE}}}total-events") == "33"
 
