@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import queue
+from contextlib import closing
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -462,8 +463,14 @@ def test_logs_of_the_rfc_that_are_not_there(machine):
 
 def dossier(machine, *selectors, **given):
     options = {"nonce": None, "filesystem_inventory_options": None, "incremental_ima": None, **given}
-    text = Device(machine.bench.services).dossier(SimpleNamespace(selectors=selectors, **options), ALICE)
-    return json.loads(text if isinstance(text, str) else b"".join(text))
+    collected = Device(machine.bench.services).dossier(SimpleNamespace(selectors=selectors, **options), ALICE, never)
+    with closing(collected):
+        return json.loads(b"".join(collected.chunks()))
+
+
+def never():
+    """The client stays."""
+    return False
 
 
 def incremental(machine, **start):
