@@ -32,6 +32,7 @@ from agent.providers import (
     attestation,
     cisco,
     event_streams,
+    filesystem,
     integrity,
     keys,
     keystore,
@@ -46,6 +47,8 @@ from agent.providers import (
 from agent.providers.attestation.watch import LogWatch
 from agent.providers.device import Device
 from agent.providers.dossiers import Dossiers
+from agent.providers.filesystem.signing import system_signing
+from agent.providers.filesystem.watch import InventoryWatch
 from agent.providers.keystore.expiration import ExpirationWatch
 from agent.providers.packages.watch import FingerprintWatch
 from agent.providers.services import Services
@@ -70,7 +73,19 @@ from agent.yang.validation import Validator
 from agent.yang.xpath import XPathEvaluator
 
 #: The providers that need nothing but the services; those of the protocol itself are registered one by one.
-PROVIDERS = (system, keys, trustpoints, trustpool, keystore, cisco, integrity, packages, quotes, attestation)
+PROVIDERS = (
+    system,
+    keys,
+    trustpoints,
+    trustpool,
+    keystore,
+    cisco,
+    integrity,
+    packages,
+    filesystem,
+    quotes,
+    attestation,
+)
 
 
 class RunningView:
@@ -144,6 +159,15 @@ class Core:
                 key_files=PackageKeyFolder(folder.package_keys).files,
                 evidence=PackageEvidence(database),
             ),
+            inventory=InventoryWatch(
+                folder=folder.filesystem_inventory,
+                host=host,
+                clock=clock,
+                bus=self.bus,
+                config=config,
+                planner=self.scheduler,
+                sign=system_signing(trustpoint_store),
+            ),
             tpm=tpm,
             ima=LogWatch(
                 host=host,
@@ -214,12 +238,14 @@ class Core:
         self._expiration.start()
         self.services.fingerprints.start()
         self.services.ima.start()
+        self.services.inventory.start()
 
     def close(self) -> None:
         """End all sessions and the work under way, and close the storage."""
         self.server.close()
         self.scheduler.stop()
         self.services.fingerprints.stop()
+        self.services.inventory.stop()
         self.services.ima.stop()
         self.services.dossiers.stop()
         self.datastores.close()

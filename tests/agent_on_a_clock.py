@@ -1,11 +1,13 @@
-"""An agent whose time a test moves: `python -m tests.agent_on_a_clock STATE SOCKET [START]` serves on a free port like
-`trustconf serve`, with the machine's clock, or one that began at START, and what was added to it. Whoever connects to
-the Unix socket and writes a number of seconds moves the time on; the answer comes when everybody who waits has been
-told. What was added is gone with the process.
+"""An agent whose time a test moves: `python -m tests.agent_on_a_clock STATE SOCKET START ROOT` serves on a free port
+like `trustconf serve`, with the machine's clock, or one that began at START, and what was added to it. START may be
+empty, and so may ROOT, the folder that it takes for the machine. Whoever connects to the Unix socket and writes a
+number of seconds moves the time on; the answer comes when everybody who waits has been told. What was added is gone
+with the process.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import threading
@@ -15,6 +17,8 @@ from pathlib import Path
 
 from agent.clock import SystemClock
 from agent.daemon import serve
+from agent.host.contract import KernelName
+from agent.host.rooted import RootedHost
 from agent.settings import Settings
 
 
@@ -52,13 +56,15 @@ def obey(server: socket.socket, clock: MovedClock) -> None:
 
 def main() -> int:
     state, path = Path(sys.argv[1]), sys.argv[2]
-    clock = MovedClock(*map(datetime.fromisoformat, sys.argv[3:]))
+    start, root = sys.argv[3:]
+    clock = MovedClock(datetime.fromisoformat(start) if start else None)
+    host = RootedHost(Path(root), kernel=KernelName(*os.uname())) if root else None
     server = socket.socket(socket.AF_UNIX)
     Path(path).unlink(missing_ok=True)
     server.bind(path)
     server.listen()
     threading.Thread(target=obey, args=(server, clock), daemon=True).start()
-    return serve(state, Settings(port=0), clock)
+    return serve(state, Settings(port=0), clock, host)
 
 
 if __name__ == "__main__":

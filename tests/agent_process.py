@@ -26,7 +26,7 @@ ADMIN = "admin"
 
 class AgentProcess:
     """`trustconf serve` as a child process. `on_a_clock`: one whose time `advance` moves, from `start_at` on if
-    that is given; `on_a_root`: one that takes this folder for the machine. These take no options."""
+    that is given; `on_a_root`: one that takes this folder for the machine, on a clock or not. These take no options."""
 
     def __init__(
         self,
@@ -65,8 +65,8 @@ class AgentProcess:
     def _command(self) -> list[str]:
         """The module that serves, and its arguments."""
         if self._clock is not None:
-            start = () if self._start_at is None else (self._start_at.isoformat(),)
-            return ["tests.agent_on_a_clock", str(self.state), str(self._clock), *start]
+            start = "" if self._start_at is None else self._start_at.isoformat()
+            return ["tests.agent_on_a_clock", str(self.state), str(self._clock), start, str(self._root or "")]
         if self._root is not None:
             return ["tests.agent_on_a_root", str(self.state), str(self._root)]
         return ["agent.cli", "serve", "--state-dir", str(self.state), "--listen", "127.0.0.1:0", *self.options]

@@ -30,6 +30,7 @@ from agent.yang.schema import Schema
 if TYPE_CHECKING:
     # Providers import this module.
     from agent.providers.attestation.watch import LogWatch
+    from agent.providers.filesystem.watch import InventoryWatch
     from agent.providers.packages.watch import FingerprintWatch
 
 
@@ -64,6 +65,7 @@ class Services:
         sealer: seals the passwords of the configuration.
         enroller: everything that trustpoints can be told to do.
         fingerprints: of the installed packages.
+        inventory: of the file system.
         tpm: the machine's, if it has one.
         ima: the logs of IMA and of the firmware.
         dossiers: collects them.
@@ -85,6 +87,7 @@ class Services:
     sealer: Sealer
     enroller: Enroller
     fingerprints: FingerprintWatch
+    inventory: InventoryWatch
     tpm: Tpm
     ima: LogWatch
     dossiers: Dossiers

@@ -69,6 +69,11 @@ class StateFolder:
         return self.path / "ima-cache"
 
     @property
+    def filesystem_inventory(self) -> Path:
+        """Where the snapshots of the file system are."""
+        return self.path / "filesystem-inventory"
+
+    @property
     def lock_file(self) -> Path:
         """Locked (flock) by the agent that runs; holds its process id."""
         return self.path / "lock"

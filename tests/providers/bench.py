@@ -21,6 +21,7 @@ from agent.pki.user_key_store import UserKeyStore
 from agent.providers import (
     attestation,
     cisco,
+    filesystem,
     integrity,
     keys,
     keystore,
@@ -32,6 +33,8 @@ from agent.providers import (
 )
 from agent.providers.attestation.watch import LogWatch
 from agent.providers.dossiers import Dossiers
+from agent.providers.filesystem.signing import system_signing
+from agent.providers.filesystem.watch import InventoryWatch
 from agent.providers.packages.watch import FingerprintWatch
 from agent.providers.services import Services
 from agent.providers.trustpoints.wiring import make_enroller
@@ -117,6 +120,15 @@ class Bench:
                 key_files=PackageKeyFolder(state.package_keys).files,
                 evidence=PackageEvidence(self.database),
             ),
+            inventory=InventoryWatch(
+                folder=state.filesystem_inventory,
+                host=host,
+                clock=self.clock,
+                bus=bus,
+                config=self,
+                planner=self.scheduler,
+                sign=system_signing(trustpoint_store),
+            ),
             tpm=device_tpm,
             ima=LogWatch(
                 host=host,
@@ -140,6 +152,7 @@ class Bench:
             cisco,
             integrity,
             packages,
+            filesystem,
             quotes,
             attestation,
         ):

@@ -14,6 +14,7 @@ docs/filesystem-inventory.md defines a snapshot to the byte.
 - retention.py       which snapshots are kept, so that what is left can still be verified
 - scan.py            one walk over the file system, compared with the current state folder by folder
 - inventory.py       a whole scan: from the lists of packages to the signed snapshot
+- unowned.py         the files that no package has
 - section.py         the section of a dossier
 - chain.py           verification of snapshots by somebody else
 """

@@ -16,7 +16,6 @@ from cryptography import x509
 from agent.clock import Clock
 from agent.host.contract import Host
 from agent.host.errors import HostError
-from agent.integrity.envelope import Signer
 from agent.integrity.errors import SourceUnavailableError
 from agent.integrity.filesystem.blocks import BlockError, BlockWriter, digest_of
 from agent.integrity.filesystem.budget import Budget
@@ -53,6 +52,18 @@ class Progress:
     phase: str = "idle"
     files: int = 0
     expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature, by a name of signatures.ALGORITHMS, and the signer's certificates in DER, its own first."""
+
+    algorithm: str
+    value: bytes
+    chain: tuple[bytes, ...]
+
+
+UNSIGNED: Final = Signature("", b"", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +108,14 @@ class Inventory:
     """The inventory of one host. One scan at a time.
 
     Attributes:
-        signer: who signs, asked once for each scan; None if nobody can.
+        sign: signs bytes; None if nobody can.
         wait: lets seconds pass; true if the scan is no longer wanted.
     """
 
     store: InventoryStore
     host: Host
     clock: Clock
-    signer: Callable[[], Signer | None]
+    sign: Callable[[bytes], Signature | None]
     wait: Callable[[float], bool]
     progress: Progress = field(default_factory=Progress)
 
@@ -146,7 +157,7 @@ class Inventory:
                 digest, size = writer.finish()
                 if is_compared:
                     set_meta(connection, _SCOPE, stamp)
-                signer = self.signer()
+                signature = self.sign(signed_text(number, digest.hex())) or UNSIGNED
                 snapshot = Snapshot(
                     order.directory_set,
                     number,
@@ -155,9 +166,9 @@ class Inventory:
                     header,
                     digest,
                     size,
-                    signer.algorithm if signer else "",
-                    signer.sign(signed_text(number, digest.hex())) if signer else b"",
-                    packed(signer.chain) if signer else b"",
+                    signature.algorithm,
+                    signature.value,
+                    packed(signature.chain),
                     json.dumps(asdict(counts)),
                 )
                 self.store.put(connection, snapshot)

@@ -38,7 +38,7 @@ _EXECUTABLE_BITS: Final = 0o111
 SETUID, SETGID, CAPABILITIES = 1, 2, 4
 
 #: inode, size, times of modification and change, mode, user, group, device number.
-_STAMP: Final = struct.Struct("<QqqqIIIQ")
+STAMP: Final = struct.Struct("<QqqqIIIQ")
 _MODE_AT: Final = struct.Struct("<32xI")
 Row: TypeAlias = tuple[bytes, bytes, bytes | None, int, int, str]
 _SELECT: Final = (
@@ -205,7 +205,7 @@ class _Compared:
         """A file that is there."""
         scan = self._scan
         row = self._row_of(name)
-        stamp = _STAMP.pack(
+        stamp = STAMP.pack(
             status.st_ino,
             status.st_size,
             status.st_mtime_ns,
@@ -289,7 +289,7 @@ class _Compared:
     def _change(self, row: Row | None, status: os.stat_result, digest: bytes | None) -> ChangeKind:
         if row is None:
             return ChangeKind.CREATED
-        before = _STAMP.unpack(row[1])
+        before = STAMP.unpack(row[1])
         if stat.S_ISDIR(before[4]) and not stat.S_ISDIR(status.st_mode):
             self._forget(self._path + b"/" + row[0])
         is_same = stat.S_IFMT(before[4]) == stat.S_IFMT(status.st_mode) and before[7] == status.st_rdev

@@ -6,7 +6,7 @@ from datetime import timedelta
 from agent.clock import ManualClock
 from agent.host.rooted import RootedHost
 from agent.integrity.filesystem.budget import Budget, IoClass
-from agent.integrity.filesystem.inventory import Inventory, Order
+from agent.integrity.filesystem.inventory import Inventory, Order, Signature
 from agent.integrity.filesystem.retention import Retention
 from agent.integrity.filesystem.scope import Scope
 from agent.integrity.filesystem.section import snapshot_members
@@ -36,7 +36,10 @@ class Device:
 
     def open(self):
         self.store = InventoryStore(self.folder)
-        self.inventory = Inventory(self.store, self.host, self.clock, lambda: self.signer, self._wait)
+        self.inventory = Inventory(self.store, self.host, self.clock, self._sign, self._wait)
+
+    def _sign(self, data):
+        return self.signer and Signature(self.signer.algorithm, self.signer.sign(data), self.signer.chain)
 
     def reopen(self):
         self.store.close()

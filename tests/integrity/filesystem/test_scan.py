@@ -175,7 +175,7 @@ def test_a_forged_time_is_found_when_the_file_s_turn_comes(device):
     place.write_text("evil\n")
     # As if clock and disk had been forged as well: the state has the new times with the old digest.
     found = place.stat()
-    stamp = scanning._STAMP.pack(
+    stamp = scanning.STAMP.pack(
         found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_mode, found.st_uid, found.st_gid,
         found.st_rdev,
     )  # fmt: skip

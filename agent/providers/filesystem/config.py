@@ -1,0 +1,15 @@
+"""A commit begins, changes or ends the inventory."""
+
+from __future__ import annotations
+
+from agent.northbound.contract import Change, NoConfigHandler
+from agent.providers.filesystem.watch import InventoryWatch
+
+
+class InventoryHandler(NoConfigHandler):
+    def __init__(self, watch: InventoryWatch) -> None:
+        self._watch = watch
+
+    def apply(self, changes: list[Change]) -> None:
+        for change in changes:
+            self._watch.reconfigured(is_on=change.after is not None)
