@@ -95,12 +95,13 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a scan has brought."""
+    """What a scan has brought. `first_kept`: the number of the oldest snapshot of the set that is kept."""
 
     snapshot: Snapshot
     counts: Counts
     problems: tuple[str, ...]
-    damages: tuple[Damage, ...] = ()
+    damages: tuple[Damage, ...]
+    first_kept: int
 
 
 @dataclass(slots=True)
@@ -129,10 +130,10 @@ class Inventory:
         try:
             damages = self._verified(kept) if order.directory_set == CHAIN else ()
             snapshot, counts, problems = self._scanned(order, kept)
-            self._retain(order, [*kept, snapshot])
+            first_kept = self._retain(order, [*kept, snapshot])
         finally:
             self.progress.phase = "idle"
-        return Outcome(snapshot, counts, tuple(problems), damages)
+        return Outcome(snapshot, counts, tuple(problems), damages, first_kept)
 
     def _scanned(self, order: Order, kept: Sequence[Snapshot]) -> tuple[Snapshot, Counts, list[str]]:
         number = kept[-1].number + 1 if kept else 0
@@ -230,14 +231,15 @@ class Inventory:
         }
         return header | ({} if order.directory_set == CHAIN else {"directory-set": order.directory_set})
 
-    def _retain(self, order: Order, snapshots: Sequence[Snapshot]) -> None:
-        """Of the chain, what retention says; of a directory set, the newest snapshot."""
+    def _retain(self, order: Order, snapshots: Sequence[Snapshot]) -> int:
+        """Of the chain, what retention says; of a directory set, the newest snapshot. The first number that is kept."""
         is_chain = order.directory_set == CHAIN
         first = order.retention.first_kept(snapshots) if is_chain else snapshots[-1].number
         if first > snapshots[0].number:
             with self.store.writing() as connection:
                 paths = self.store.drop(connection, order.directory_set, first)
             self.store.unlink(paths)
+        return first
 
     def _verified(self, kept: Sequence[Snapshot]) -> tuple[Damage, ...]:
         """What is wrong with the snapshots that are kept: the newest one, and one in ROTATION of the others."""

@@ -335,9 +335,11 @@ class InventoryWatch:
             outcome.counts.metadata_modified,
             outcome.counts.deleted,
         )
-        kept = {each.number for each in self.snapshots(CHAIN)}
-        with self._lock:
-            self._damages = {number: problem for number, problem in self._damages.items() if number in kept}
+        if running.directory_set == CHAIN:
+            with self._lock:
+                self._damages = {
+                    number: problem for number, problem in self._damages.items() if number >= outcome.first_kept
+                }
         for damage in outcome.damages:
             with self._lock:
                 is_known = damage.number in self._damages
