@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import dataclasses
 import functools
 import gc
 import json
@@ -171,12 +172,16 @@ def _run(module: str, arguments: list[str], folder: str, environment: dict[str, 
 
 
 def load() -> None:
-    """All that an agent loads, so that its forks need not."""
+    """All that an agent loads, and the host key that takes long to make, so that its forks need not."""
     import agent.core
     import agent.daemon
     from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
+    from agent.transport import host_keys
     from agent.yang.modules import default_search_path
 
+    *quick, rsa = host_keys._KINDS
+    key = rsa.generate()
+    host_keys._KINDS = (*quick, dataclasses.replace(rsa, generate=lambda: key))
     schema = agent.core.compile_schema(IMPLEMENTED_MODULES, default_search_path(), FEATURES)
     agent.core.compile_schema = lambda *arguments: schema
     gc.collect()

@@ -13,11 +13,13 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
 from ncclient.xml_ import to_ele
 
+from tests import agent_forks
 from tests.agent_process import AgentProcess
 
 HOST_KEYS = {"ssh_host_ed25519_key": "ED25519", "ssh_host_ecdsa_key": "ECDSA", "ssh_host_rsa_key": "RSA"}
@@ -28,7 +30,7 @@ LISTEN = ("--listen", "127.0.0.1:0")
 KILLED_STARTS = """
 import contextlib, os, signal, sys, threading
 from pathlib import Path
-from agent import core, daemon
+from agent import daemon
 from agent.clock import SystemClock
 from agent.core import Core
 from agent.first_start import administrator_key, create_administrator
@@ -36,9 +38,9 @@ from agent.settings import Settings
 from agent.storage.database import Database
 from agent.storage.state_folder import StateFolder
 from agent.transport.host_keys import load_or_create
+from tests import agent_forks
 
-schema = core.compile_schema(core.IMPLEMENTED_MODULES, core.default_search_path(), core.FEATURES)
-core.compile_schema = lambda *arguments: schema
+agent_forks.load()
 
 def start_killed_at(step, state):
     steps = iter(range(step))
@@ -78,17 +80,24 @@ for step in range(100):
 """
 
 
-def refusal(state, **options):
+def refusal(state):
     """What `trustconf serve` says when it can't start."""
-    done = subprocess.run(
-        [sys.executable, "-m", "agent.cli", "serve", "--state-dir", str(state), *LISTEN],
-        capture_output=True, text=True, timeout=60, check=False, **options,
-    )  # fmt: skip
-    assert done.returncode == 1, done
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    assert "error  " not in done.stderr
-    return done.stderr.splitlines()[-1].removeprefix("trustconf: ")
+    with tempfile.TemporaryFile("w+") as told:
+        process = agent_forks.start("agent.cli", ["serve", "--state-dir", str(state), *LISTEN], told)
+        status = process.wait(timeout=60)
+        stdout = process.stdout.read()
+        process.stdout.close()
+        told.seek(0)
+        return last_words(status, stdout.decode(), told.read())
+
+
+def last_words(status, stdout, stderr):
+    """Why it ended, as it was told to a person."""
+    assert status == 1, stderr
+    assert stdout == ""
+    assert "Traceback" not in stderr
+    assert "error  " not in stderr
+    return stderr.splitlines()[-1].removeprefix("trustconf: ")
 
 
 def contents(folder):
@@ -267,7 +276,12 @@ def test_a_folder_of_somebody_else(tmp_path):
 @pytest.mark.parametrize("kilobytes", [0, 4, 40])
 def test_a_disk_that_is_full(tmp_path, kilobytes):
     limit = (kilobytes * 1024, kilobytes * 1024)
-    message = refusal(tmp_path / "state", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    done = subprocess.run(
+        [sys.executable, "-m", "agent.cli", "serve", "--state-dir", str(tmp_path / "state"), *LISTEN],
+        capture_output=True, text=True, timeout=60, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )  # fmt: skip
+    message = last_words(done.returncode, done.stdout, done.stderr)
     assert str(tmp_path) in message or message.startswith("The database can't be used now: ")
     agent = AgentProcess(tmp_path / "state").start()
     assert agent.exec("show version").returncode == 0, "what failed for want of space works with it"
