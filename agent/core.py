@@ -51,6 +51,7 @@ from agent.providers.filesystem.signing import system_signing
 from agent.providers.filesystem.watch import InventoryWatch
 from agent.providers.keystore.expiration import ExpirationWatch
 from agent.providers.packages.watch import FingerprintWatch
+from agent.providers.quotes.state import TpmState
 from agent.providers.services import Services
 from agent.providers.trustpoints.wiring import make_enroller
 from agent.scheduler import Scheduler
@@ -169,6 +170,7 @@ class Core:
                 sign=system_signing(trustpoint_store),
             ),
             tpm=tpm,
+            tpm_state=TpmState(tpm, clock),
             ima=LogWatch(
                 host=host,
                 clock=clock,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agent.providers.attestation.watch import LogWatch
     from agent.providers.filesystem.watch import InventoryWatch
     from agent.providers.packages.watch import FingerprintWatch
+    from agent.providers.quotes.state import TpmState
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Services:
         fingerprints: of the installed packages.
         inventory: of the file system.
         tpm: the machine's, if it has one.
+        tpm_state: what is known of it.
         ima: the logs of IMA and of the firmware.
         dossiers: collects them.
         dossier_sections: by selector, what providers add to dossiers.
@@ -89,6 +91,7 @@ class Services:
     fingerprints: FingerprintWatch
     inventory: InventoryWatch
     tpm: Tpm
+    tpm_state: TpmState
     ima: LogWatch
     dossiers: Dossiers
     hash_password: Callable[[str], str]

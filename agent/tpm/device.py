@@ -34,6 +34,16 @@ class Tpm:
         self._clock = clock
         self._turn = threading.Lock()
 
+    @property
+    def place(self) -> str:
+        """The path of its device or socket; "" if no TPM is used."""
+        return self._address.partition(":")[2]
+
+    @property
+    def is_device(self) -> bool:
+        """It is the kernel's, and not a socket of a program."""
+        return self._address.startswith("device:")
+
     @contextmanager
     def session(self) -> Iterator[Commands]:
         """Commands for the TPM, to this thread alone. Raises TpmError, also for what the block does."""

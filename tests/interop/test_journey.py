@@ -154,6 +154,11 @@ def test_sigterm_ends_the_agent_cleanly(agent: AgentProcess) -> None:
 
 def test_what_needs_a_tpm_is_refused_where_there_is_none(shared_agent: AgentProcess) -> None:
     operator = Operator(shared_agent)
-    error = operator.refused("generate-key-pair", TCK, type="ecdsa-nistp256", held_by="tpm")
-    assert (error.tag, error.app_tag) == ("operation-failed", "tpm-absent")
+    act = "http://cisco.com/ns/yang/Cisco-IOS-XR-remote-attestation-act"
+    for error in (
+        operator.refused("generate-key-pair", TCK, type="ecdsa-nistp256", held_by="tpm"),
+        operator.refused("attest-platform-config-registers", act),
+    ):
+        assert (error.tag, error.app_tag) == ("operation-failed", "tpm-absent")
+    assert operator.get("integrity", journey.NS["tci"])["tpm"]["result-code"] == "Not present"
     operator.close()

@@ -25,6 +25,7 @@ NONCE = "tpm 4711"
 SYSTEM = "system-trustpoint"
 P256 = "ecdsa-nistp256"
 TCI = journey.NS["tci"]
+TPM = "urn:ietf:params:xml:ns:yang:ietf-tpm-remote-attestation"
 ACT = "http://cisco.com/ns/yang/Cisco-IOS-XR-remote-attestation-act"
 
 
@@ -214,3 +215,33 @@ def test_registers_are_attested_with_the_nonce(device: Device, tmp_path: Path) -
             "-g", "sha256", "-q", qualification,
         )  # fmt: skip
         assert checked.returncode == status, checked.stderr
+
+
+def test_the_standard_s_challenge_is_answered(device: Device, tmp_path: Path) -> None:
+    nonce = bytes(range(32))
+    answer = journey.rpc(
+        device.operator.session,
+        f'<tpm20-challenge-response-attestation xmlns="{TPM}"><tpm20-attestation-challenge>'
+        f"<nonce-value>{base64.b64encode(nonce).decode()}</nonce-value><tpm20-pcr-selection>"
+        '<tpm20-hash-algo xmlns:t="urn:ietf:params:xml:ns:yang:ietf-tcg-algs">t:TPM_ALG_SHA256</tpm20-hash-algo>'
+        "<pcr-index>0</pcr-index><pcr-index>10</pcr-index></tpm20-pcr-selection>"
+        "</tpm20-attestation-challenge></tpm20-challenge-response-attestation>",
+    )
+    # From the name of the certificate to the key: by the list of TPMs and the keystore.
+    state = device.operator.session.get(("subtree", f'<rats-support-structures xmlns="{TPM}"/>')).data_ele
+    assert state.findtext(".//{*}certificate/{*}name") == answer.findtext(".//{*}certificate-name")
+    name = state.findtext(".//{*}keystore-ref")
+    keystore = "urn:ietf:params:xml:ns:yang:ietf-keystore"
+    reply = device.operator.session.get(
+        ("subtree", f'<keystore xmlns="{keystore}"><asymmetric-keys><asymmetric-key><name>{name}</name>'
+         "</asymmetric-key></asymmetric-keys></keystore>")
+    )  # fmt: skip
+    (tmp_path / "key.der").write_bytes(base64.b64decode(reply.data_ele.findtext(".//{*}public-key") or ""))
+    run("openssl", "pkey", "-pubin", "-inform", "DER", "-in", tmp_path / "key.der", "-out", tmp_path / "key.pem")
+    (tmp_path / "attest").write_bytes(base64.b64decode(answer.findtext(".//{*}quote-data") or "")[2:])
+    (tmp_path / "signature").write_bytes(base64.b64decode(answer.findtext(".//{*}quote-signature") or ""))
+    checked = run(
+        "tpm2_checkquote", "-u", tmp_path / "key.pem", "-m", tmp_path / "attest", "-s", tmp_path / "signature",
+        "-g", "sha256", "-q", nonce.hex(),
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stderr

@@ -36,6 +36,7 @@ from agent.providers.dossiers import Dossiers
 from agent.providers.filesystem.signing import system_signing
 from agent.providers.filesystem.watch import InventoryWatch
 from agent.providers.packages.watch import FingerprintWatch
+from agent.providers.quotes.state import TpmState
 from agent.providers.services import Services
 from agent.providers.trustpoints.wiring import make_enroller
 from agent.scheduler import Scheduler
@@ -130,6 +131,7 @@ class Bench:
                 sign=system_signing(trustpoint_store),
             ),
             tpm=device_tpm,
+            tpm_state=TpmState(device_tpm, self.clock),
             ima=LogWatch(
                 host=host,
                 clock=self.clock,

@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from agent.integrity.certificate_proof import prove_certificates
 from agent.integrity.signatures import ALGORITHMS, algorithm_for, is_valid
 from agent.integrity.tpm.attestation import read_attestation
+from agent.integrity.tpm.quote import Quote, verify_quote
 from agent.northbound.errors import ProviderError
+from agent.providers.quotes.challenge_response import nonce_in_quote
 from tests.providers.bench import Bench
 from tests.providers.test_trustpoints import enrolled
 
@@ -154,3 +156,82 @@ def test_certificates_of_longer_chains_have_names(count, names):
     assert [name for name, _ in proof.certificates] == names
     ordered = b"".join(reversed(Chain.chain))
     assert proof.signature == b"signed n\0\0\0\1" + ordered
+
+
+RATS = "ietf-tpm-remote-attestation"
+CHALLENGE = f"/{RATS}:tpm20-challenge-response-attestation"
+
+
+def challenge(nonce="AAECAwQFBgcICQoLDA0ODxAREhM=", selection=None):
+    asked = {"nonce-value": nonce} | ({} if selection is None else {"tpm20-pcr-selection": selection})
+    return {f"{RATS}:tpm20-attestation-challenge": asked}
+
+
+def sha(bank):
+    return f"ietf-tcg-algs:TPM_ALG_{bank}"
+
+
+def test_a_challenge_is_answered_by_a_quote_of_the_key_in_the_keystore(device):
+    selection = [
+        {"tpm20-hash-algo": sha("SHA256"), "pcr-index": [7, 0]},
+        {"tpm20-hash-algo": sha("SHA1"), "pcr-index": [10]},
+    ]
+    [answer] = next(iter(device.call(CHALLENGE, challenge(selection=selection)).values()))
+    state = device.state()
+    [tpm] = state[f"{RATS}:rats-support-structures"]["tpms"]["tpm"]
+    assert (tpm["name"], tpm["hardware-based"], tpm["manufacturer"]) == ("tpm0", False, "IBM")
+    assert tpm["status"] == "operational"
+    assert tpm["firmware-version"] == "ietf-tcg-algs:tpm20"
+    assert {"tpm20-hash-algo": sha("SHA256"), "pcr-index": list(range(24))} in tpm["tpm20-pcr-bank"]
+    [certificate] = tpm["certificates"]["certificate"]
+    assert answer["certificate-name"] == certificate["name"]
+    [key] = [
+        base64.b64decode(entry["public-key"])
+        for entry in state["ietf-keystore:keystore"]["asymmetric-keys"]["asymmetric-key"]
+        if entry["name"] == certificate["keystore-ref"]
+    ]
+    # quote-data is TPM2B_ATTEST: TPMS_ATTEST with its length before it.
+    data = base64.b64decode(answer["quote-data"])
+    assert int.from_bytes(data[:2], "big") == len(data) - 2
+    values = {
+        entry["tpm20-hash-algo"].partition("TPM_ALG_")[2].lower(): {
+            register["pcr-index"]: base64.b64decode(register["pcr-value"]) for register in entry["pcr-values"]
+        }
+        for entry in answer["unsigned-pcr-values"]
+    }
+    assert {bank: sorted(registers) for bank, registers in values.items()} == {"sha256": [0, 7], "sha1": [10]}
+    quote = Quote(key, data[2:], base64.b64decode(answer["quote-signature"]), values)
+    assert verify_quote(quote, bytes(range(20))).faults == frozenset()
+    assert answer["up-time"] == 3600
+
+
+def test_without_a_selection_the_usual_registers_are_quoted_by_the_standard_s_rpc_too(device):
+    for selection in (None, [{}]):
+        [answer] = next(iter(device.call(CHALLENGE, challenge(selection=selection)).values()))
+        [entry] = answer["unsigned-pcr-values"]
+        assert [register["pcr-index"] for register in entry["pcr-values"]] == [*range(11), 14]
+
+
+@pytest.mark.parametrize(
+    ("selection", "error"),
+    [
+        ({"tpm20-hash-algo": sha("SM3_256"), "pcr-index": [0]}, ("unknown-pcr-bank", "tpm20-hash-algo")),
+        ({"pcr-index": [31]}, ("unknown-register", "pcr-index")),
+    ],
+)
+def test_a_selection_that_the_tpm_does_not_have(device, selection, error):
+    tag, app_tag, path = refused(device, CHALLENGE, challenge(selection=[selection]))
+    assert (tag, app_tag, path.rpartition("/")[2]) == ("invalid-value", *error)
+
+
+def test_without_a_tpm_the_challenge_is_refused_and_nothing_is_listed(bench):
+    assert refused(bench, CHALLENGE, challenge())[:2] == ("operation-failed", "tpm-absent")
+    state = bench.state()
+    assert f"{RATS}:rats-support-structures" not in state
+    assert "ietf-keystore:keystore" not in state
+
+
+@pytest.mark.parametrize(("size", "quoted"), [(0, 20), (8, 20), (20, 20), (21, 32), (32, 32), (64, 32)])
+def test_the_nonce_in_a_quote_has_20_or_32_bytes(size, quoted):
+    nonce = bytes(range(1, size + 1))
+    assert nonce_in_quote(nonce) == (bytes(quoted) + nonce)[-quoted:] if size <= 32 else nonce[:32]

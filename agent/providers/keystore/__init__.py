@@ -12,7 +12,7 @@ from agent.providers.services import Services
 
 
 def register(registry: Registry, services: Services) -> None:
-    state = KeystoreState(services.key_store, services.trustpoint_store)
+    state = KeystoreState(services.key_store, services.trustpoint_store, services.tpm_state.attestation_key)
     actions = KeystoreActions(services.key_store)
     registry.state(ASYMMETRIC_KEYS, state.asymmetric_keys)
     registry.rpc(f"{ASYMMETRIC_KEYS}/generate-csr", audited(services, "generate-csr", actions.generate_csr))

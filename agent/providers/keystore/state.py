@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from agent.northbound.contract import Record, StateQuery
 from agent.pki.key_certificates import KeyCertificate, certificates_by_key
 from agent.pki.key_store import KeyPair, KeyStore
 from agent.pki.trustpoint_store import TrustpointStore
 from agent.providers.keystore.vocabulary import entries, key_record, named, parse_entry_name
+from agent.providers.quotes.state import KEYSTORE_NAME
 
 
 class KeystoreState:
-    def __init__(self, key_store: KeyStore, trustpoint_store: TrustpointStore) -> None:
+    def __init__(
+        self,
+        key_store: KeyStore,
+        trustpoint_store: TrustpointStore,
+        attestation_key: Callable[[], bytes | None] = lambda: None,
+    ) -> None:
+        """`attestation_key`: gives that of the TPM, a SubjectPublicKeyInfo, if there is one."""
         self._key_store = key_store
         self._trustpoint_store = trustpoint_store
+        self._attestation_key = attestation_key
 
     def asymmetric_keys(self, query: StateQuery) -> Iterator[Record]:
         wanted = query.keys.get("name")
@@ -24,6 +32,9 @@ class KeystoreState:
             for name, public_key in entries(pair)
             if wanted is None or name == wanted
         ]
+        attestation_key = self._attestation_key() if wanted in (None, KEYSTORE_NAME) else None
+        if attestation_key is not None:
+            yield key_record(KEYSTORE_NAME, attestation_key)
         if not found:
             return
         certificates = certificates_by_key(self._trustpoint_store) if query.wants("certificates") else {}

@@ -13,6 +13,8 @@ from agent.tpm.device import Tpm
 from agent.tpm.errors import TpmAbsentError, TpmDeniedError, TpmError, TpmTimeLimitError
 
 PATH: Final = "/trustconf-integrity:integrity/tpm"
+#: What the keystore calls the key that signs quotes. No type of key pairs is called so.
+KEYSTORE_NAME: Final = "tpm:attestation-key"
 #: Seconds for which a TPM that has failed is not asked again.
 _RESPITE: Final = 60.0
 
@@ -47,6 +49,13 @@ class TpmState:
                     self._failure = (self._clock.monotonic() + _RESPITE, failure)
                     raise failure from error
             return self._known
+
+    def attestation_key(self) -> bytes | None:
+        """The key that signs quotes, a SubjectPublicKeyInfo; None where there is no TPM that can be asked."""
+        try:
+            return self.description().attestation_key
+        except SourceUnavailableError:
+            return None
 
     def record(self, query: StateQuery) -> Record:
         try:
