@@ -70,11 +70,18 @@ class Kind(Enum):
 
     NOT_A_DOSSIER = ("not-a-dossier", Severity.NOTE, 0, "another text was signed: only its signature was judged")
     SECTION_UNAVAILABLE = ("section-unavailable", Severity.NOTE, 0, "a section has no data")
+    SECTION_INCOMPLETE = ("section-incomplete", Severity.NOTE, 0, "a section has data, but not what was asked for")
     SECTION_MISSING = ("section-missing", Severity.NOTE, 0, "the previous dossier had a section that is not here")
     FINGERPRINTS_NOT_CURRENT = ("fingerprints-not-current", Severity.NOTE, 0, "the packages' values are old, or none")
     NOT_IN_KNOWN_GOOD = ("not-in-known-good", Severity.NOTE, 0, "the known good values do not have a package")
     KNOWN_DRIFT = ("known-drift", Severity.NOTE, 0, "files of a package had drifted before, in the same way")
     UNSIGNED_PACKAGE = ("unsigned-package", Severity.NOTE, 0, "a package's signature can't be judged, or is missing")
+    UNSIGNED_SNAPSHOT = (
+        "unsigned-snapshot",
+        Severity.NOTE,
+        0,
+        "a snapshot of files has no signature of its own",
+    )
     IMA_GREW = ("ima-grew", Severity.NOTE, 0, "IMA has measured more files")
     IMA_GAP = ("ima-gap", Severity.NOTE, 0, "IMA events between the previous and these are not here")
     INVENTORY_GAP = ("inventory-gap", Severity.NOTE, 0, "snapshots between the previous and these are not here")

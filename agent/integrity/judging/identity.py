@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from agent.integrity.judging.findings import Finding, Kind
-from agent.integrity.judging.reading import Dossier, Record, Section, number_of, records_of, text_of
+from agent.integrity.judging.reading import Dossier, Record, Section, number_of, record_of, records_of, text_of
 
 _UDI, _VERSION, _INVENTORY = "license-udi", "version", "system-inventory"
 #: The one line of `show version` that is another one each time.
@@ -43,7 +43,7 @@ def _same(new: Dossier, old: Dossier, name: str, kind: Kind, text: str) -> Itera
 
 def _inventory(ours: Section, theirs: Section) -> Iterator[Finding]:
     for new, old in zip(ours.nodes(), theirs.nodes(), strict=False):
-        chassis, before = _object(new, "chassis"), _object(old, "chassis")
+        chassis, before = record_of(new, "chassis"), record_of(old, "chassis")
         serials = text_of(chassis, "serial-number"), text_of(before, "serial-number")
         if all(serials) and serials[0] != serials[1]:
             text = f"Its serial number is {serials[0]}, and was {serials[1]}"
@@ -64,11 +64,6 @@ def _changed(subject: str, now: str, before: str) -> Iterator[Finding]:
     if now != before:
         facts = {"value": now, "previous": before}
         yield Finding(Kind.HARDWARE_CHANGED, f"{subject}: {now}, before: {before}", _INVENTORY, subject, facts)
-
-
-def _object(record: Record, name: str) -> Record:
-    value = record.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def _told(record: Record, members: tuple[str, ...]) -> str:

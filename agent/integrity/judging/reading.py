@@ -68,6 +68,11 @@ class Section:
     def is_complete(self) -> bool:
         return self.result_code == ResultCode.SUCCESS.value
 
+    @property
+    def has_data(self) -> bool:
+        """Also if they are not all, or not those that were asked for."""
+        return self.is_complete or "node" in self.members
+
     def nodes(self) -> Iterator[Record]:
         """What is told of each node of the device."""
         return records_of(self.members, "node")
@@ -91,7 +96,7 @@ class Dossier:
     def section(self, *names: str) -> Section | None:
         """The first section of these names that has data."""
         found = (self.sections.get(name) for name in names)
-        return next((section for section in found if section is not None and section.is_complete), None)
+        return next((section for section in found if section is not None and section.has_data), None)
 
 
 def read_dossier(content: Content) -> Dossier:
@@ -170,6 +175,14 @@ def records_of(record: Record, name: str) -> Iterator[Record]:
         if not isinstance(item, dict):
             raise MalformedError(f"{name} has an item that is no object")
         yield item
+
+
+def record_of(record: Record, name: str) -> Record:
+    """A member's object; an empty one if it is not there."""
+    value = record.get(name, {})
+    if not isinstance(value, dict):
+        raise MalformedError(f"{name} is not an object")
+    return value
 
 
 def texts_of(record: Record, name: str) -> tuple[str, ...]:

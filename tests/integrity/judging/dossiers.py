@@ -1,5 +1,6 @@
 """Dossiers for tests: a device with a bit of everything, and what a test wants to be different."""
 
+import base64
 import copy
 import io
 import json
@@ -7,7 +8,9 @@ from datetime import timedelta
 
 from agent.integrity.content import BytesContent
 from agent.integrity.envelope import sign_envelope
+from agent.integrity.filesystem.chain import digest_of_snapshot
 from agent.integrity.judging.judge import Known, judge, read_evidence
+from tests.integrity.ima.writer import Log
 from tests.integrity.signers import NOW, usual
 
 NODE = "0/RP0/CPU0"
@@ -54,23 +57,55 @@ def commits(*numbers, **members):
     return {"result-code": "Success", "rollback-history": history}
 
 
-def snapshot(number, files=(), *, kind="incremental", digest=None, previous=None):
-    return {
-        "snapshot-block-no": number,
-        "snapshot-type": kind,
-        "digest": digest or f"d{number}",
-        "previous-digest": previous or f"d{number - 1}",
-        "files": list(files),
-    }
+def snapshots(first, *files, full=True, after=None, **changes):
+    """Snapshots from the block `first` on, one for each list of files, chained; the first of all is a full one.
+    `after`: the one before; `changes`: members that the first one has instead."""
+    made = []
+    for number, each in enumerate(files, first):
+        before = made[-1]["digest"] if made else (after or {}).get("digest", "0" * 64)
+        header = {
+            "snapshot-block-no": number,
+            "snapshot-type": "full" if full and number == first else "incremental",
+            "snap-time": "Wed Feb 25 06:13:20 2026",
+            "previous-digest": before,
+        }
+        content = header | (changes if number == first else {}) | {"files": list(each)}
+        made.append({"digest": digest_of_snapshot(content)} | content)
+    return made
 
 
-def inventory(*snapshots):
-    return section({"snapshot": list(snapshots)})
+def file(name, change=None, *, digest="x", mode=0o100644):
+    found = {"name": name, "meta": {"uid": 0, "gid": 0, "mode": mode, "size": 1}, "digest": {"digest-value": digest}}
+    return found | ({"change-kind": f"change-kind-{change}"} if change else {})
+
+
+def inventory(*each):
+    return section({"snapshot": list(each)})
 
 
 def ima(first, last, *, boot="boot-1", violations=0, changed=None):
+    """A section of the events `first` to `last` of a log; `changed` is an event that is not as in other logs."""
+
+    def log(length):
+        made = Log()
+        for number in range(1, length + 1):
+            made.measure(f"/bin/{number}", b"changed" if number == changed else b"")
+        return made
+
+    whole = log(last)
     events = [
-        {"event-number": n, "template-hash": "changed" if n == changed else f"h{n}"} for n in range(first, last + 1)
+        {
+            "event-number": number,
+            "pcr-index": 10,
+            "ima-template": "ima-ng",
+            "template-hash-algorithm": "sha1",
+            "template-hash": base64.b64encode(whole.template_hash(entry, "sha1")).decode(),
+            "filename-hint": f"/bin/{number}",
+            "filedata-hash-algorithm": "sha256",
+            "filedata-hash": base64.b64encode(entry[2][0].partition(b"\0")[2]).decode(),
+        }
+        for number, entry in enumerate(whole.entries, 1)
+        if number >= first
     ]
     return section(
         {
@@ -80,9 +115,15 @@ def ima(first, last, *, boot="boot-1", violations=0, changed=None):
             "last-event": last,
             "total-events": last,
             "violations": violations,
+            "pcr-replay-before": _registers(log(first - 1)),
+            "pcr-replay": _registers(whole),
             "ima-event-log": events,
         }
     )
+
+
+def _registers(log):
+    return {bank: log.pcr(bank).hex() for bank in ("sha1", "sha256", "sha384")}
 
 
 def boot_state(**members):

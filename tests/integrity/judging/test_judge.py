@@ -23,12 +23,13 @@ from tests.integrity.judging.dossiers import (
     drifted,
     envelope,
     evidence,
+    file,
     ima,
     inventory,
     package,
     packages,
     reboots,
-    snapshot,
+    snapshots,
 )
 from tests.integrity.signers import DAY, NOW, usual
 
@@ -38,7 +39,7 @@ EVERYTHING = {
     "reboot_history": reboots(*FEBRUARY[:2]),
     "rollback_history": commits(1, 2),
     "system_integrity_snapshot": dossiers.boot_state(),
-    "filesystem_inventory": inventory(snapshot(0, kind="full"), snapshot(1)),
+    "filesystem_inventory": inventory(*snapshots(0, [], [])),
     "ima": ima(1, 5),
 }
 
@@ -52,7 +53,7 @@ def read(content, **options):
 
 def test_nothing_has_changed():
     judgement = compared(EVERYTHING, EVERYTHING)
-    assert codes(judgement) == []
+    assert codes(judgement) == ["unsigned-snapshot"]
     assert judgement.exit_status == 0
     assert judgement.is_in_order
     assert judgement_text(judgement).endswith("Nothing has changed.")
@@ -282,34 +283,54 @@ def test_parts_and_versions():
 # Filesystem and IMA --------------------------------------------------------------------------------------------------
 
 
-def of_snapshots(new, old):
-    return compared({"filesystem_inventory": inventory(*new)}, {"filesystem_inventory": inventory(*old)})
+KNOWN_SNAPSHOTS = snapshots(0, [file("/bin/sh"), file("/etc/passwd")], [])
+
+
+def of_snapshots(new, old=KNOWN_SNAPSHOTS):
+    """The findings but those that all have: nobody has signed these snapshots."""
+    judgement = compared({"filesystem_inventory": inventory(*new)}, {"filesystem_inventory": inventory(*old)})
+    assert "unsigned-snapshot" in codes(judgement)
+    return [finding for finding in judgement.findings if finding.kind is not Kind.UNSIGNED_SNAPSHOT]
+
+
+def after(*files, **changes):
+    return snapshots(2, *files, full=False, after=KNOWN_SNAPSHOTS[-1], **changes)
 
 
 def test_files_since():
-    files = [{"name": f"/tmp/{n}", "change-kind": "created"} for n in range(8)]
-    files.append({"name": "/bin/sh", "change-kind": "contents-modified"})
-    judgement = of_snapshots([snapshot(1), snapshot(2, files)], [snapshot(0, kind="full"), snapshot(1)])
-    assert codes(judgement) == ["files-changed"]
-    assert judgement.findings[0].facts["counts"] == {"created": 8, "contents-modified": 1}
-    assert "1 contents-modified (/bin/sh); 8 created (/tmp/0" in judgement.findings[0].text
+    changed = [file(f"/tmp/{n}", "created") for n in range(8)] + [file("/bin/sh", "contents-modified")]
+    (found,) = of_snapshots(after(changed))
+    assert found.kind is Kind.FILES_CHANGED
+    assert found.facts["counts"] == {"created": 8, "contents-modified": 1}
+    assert "1 contents-modified (/bin/sh); 8 created (/tmp/0" in found.text
+
+
+def test_files_of_a_new_full_snapshot():
+    now = [file("/bin/sh", digest="y"), file("/new"), file("/etc/passwd", mode=0o100666)]
+    whole = snapshots(2, now, [file("/new", "deleted")], after=KNOWN_SNAPSHOTS[-1])
+    (found,) = of_snapshots(whole)
+    assert found.facts["files"] == {"contents-modified": ["/bin/sh"], "meta-data-modified": ["/etc/passwd"]}
+    assert of_snapshots(snapshots(2, [file("/bin/sh"), file("/etc/passwd")], after=KNOWN_SNAPSHOTS[-1])) == []
+    (gap,) = of_snapshots(whole, [KNOWN_SNAPSHOTS[1]])
+    assert gap.kind is Kind.INVENTORY_GAP
 
 
 @pytest.mark.parametrize(
     ("new", "found"),
     [
-        ([snapshot(2)], []),
-        ([snapshot(2, previous="x")], ["broken-inventory"]),
-        ([snapshot(1, digest="x")], ["broken-inventory"]),
-        ([snapshot(0)], ["broken-inventory"]),
-        ([snapshot(2), snapshot(3, previous="x")], ["broken-inventory"]),
-        ([snapshot(2), snapshot(2)], ["broken-inventory"]),
-        ([snapshot(4)], ["inventory-gap"]),
-        ([snapshot(2, kind="full")], ["inventory-gap"]),
+        (after([]), []),
+        (KNOWN_SNAPSHOTS + after([]), []),
+        (after([], **{"previous-digest": "1" * 64}), ["broken-inventory"]),
+        ([after([])[0] | {"files": [file("/made")]}], ["broken-inventory", "files-changed"]),
+        (snapshots(0, [], []), ["broken-inventory"] * 2),
+        (KNOWN_SNAPSHOTS[:1], ["broken-inventory"]),
+        (after([], [], [])[::2], ["broken-inventory"]),
+        (after([], [], [])[2:], ["inventory-gap"]),
     ],
+    ids=["next", "all", "not after", "edited", "others", "gone", "hole", "gap"],
 )
 def test_snapshots_follow_each_other(new, found):
-    assert codes(of_snapshots(new, [snapshot(0, kind="full"), snapshot(1)])) == found
+    assert [finding.kind.code for finding in of_snapshots(new)] == found
 
 
 @pytest.mark.parametrize(
@@ -330,10 +351,23 @@ def test_the_ima_log_goes_on(new, found):
     assert codes(compared({"ima": new}, {"ima": ima(1, 5)})) == found
 
 
-def test_an_ima_log_out_of_order():
+def test_an_ima_log_that_does_not_agree_with_itself():
     log = ima(1, 5)
     log["node"][0]["ima-event-log"].pop(2)
-    assert codes(judge(evidence(dossier(ima=log)), Known())) == ["broken-ima-log"]
+    assert set(codes(judge(evidence(dossier(ima=log)), Known()))) == {"broken-ima-log"}
+    log = ima(1, 5)
+    log["node"][0]["ima-event-log"][2]["filename-hint"] = "/bin/other"
+    judgement = judge(evidence(dossier(ima=log)), Known())
+    assert "Event 3: Its template hash is not that of its data" in judgement_text(judgement)
+
+
+def test_data_that_are_not_what_was_asked_for():
+    changed = ima(1, 2, boot="boot-2") | {
+        "result-code": "Boot changed",
+        "reason": "start_time is not that of this boot",
+    }
+    judgement = compared({"incremental_ima": changed}, {"ima": ima(1, 5)}, required=["incremental-ima"])
+    assert codes(judgement) == ["rebooted", "section-incomplete"]
 
 
 # Reports and hostile texts -------------------------------------------------------------------------------------------

@@ -8,22 +8,24 @@ from agent.integrity.judging.judge import Known, judge
 from tests.integrity.judging.dossiers import boot_state, codes, dossier, evidence, ima
 
 VALUE = b"\x22" * 32
+REPLAYED = ima(1, 5)["node"][0]["pcr-replay"]
 QUOTED = {"sha256": {0: bytes(32), 10: VALUE}}
 
 
 def judgement(replay, quoted=QUOTED, section="ima"):
     log = ima(1, 5)
-    log["node"][0]["pcr-replay"] = replay
+    if replay != REPLAYED:
+        log["node"][0]["pcr-replay"] = replay
     found = evidence(dossier(**{section: log}))
     return judge(replace(found, verdict=replace(found.verdict, quoted_registers=quoted)), Known())
 
 
 @pytest.mark.parametrize("section", ["ima", "incremental_ima"])
 def test_a_log_that_leads_elsewhere_is_an_alarm(section):
-    found = judgement({"sha256": "00" * 32}, section=section)
+    found = judgement(REPLAYED, section=section)
     assert codes(found) == ["ima-mismatch"]
     assert found.exit_status == 35
-    assert found.findings[0].facts == {"bank": "sha256", "log": "00" * 32, "quoted": VALUE.hex()}
+    assert found.findings[0].facts == {"bank": "sha256", "log": REPLAYED["sha256"], "quoted": VALUE.hex()}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,8 @@ def test_a_log_that_leads_elsewhere_is_an_alarm(section):
     ids=["right", "another bank", "no quote", "another register", "no replay", "no object", "no text"],
 )
 def test_what_can_t_be_compared_or_agrees_is_silent(replay, quoted):
-    assert codes(judgement(replay, quoted)) == []
+    # That some of these are no values of a log is another matter.
+    assert "ima-mismatch" not in codes(judgement(replay, quoted))
 
 
 def quoted(registers, key="k", **sections):
