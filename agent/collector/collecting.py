@@ -14,7 +14,7 @@ from agent.collector.asking import ask
 from agent.collector.errors import NoEvidenceError, Obstacle
 from agent.collector.question import SELECTORS, Question
 from agent.collector.ssh import Access
-from agent.collector.targets import Method, Target
+from agent.collector.targets import Target
 from agent.integrity.content import SpoolFullError
 from agent.integrity.judging.filesystem import last_blocks
 from agent.integrity.judging.ima import positions
@@ -130,10 +130,10 @@ class Collecting:
             )
 
     def _question(self, target: Target, latest: Evidence | None) -> Question:
-        """Only what is new is asked for, where the method can say so."""
+        """Only what is new is asked for."""
         nonce = secrets.token_hex(NONCE_BYTES)
         question = Question(nonce, self._plan.selectors)
-        if self._plan.is_complete or latest is None or latest.dossier is None or target.method is not Method.SSH:
+        if self._plan.is_complete or latest is None or latest.dossier is None:
             return question
         try:
             logs = positions(latest.dossier) if IMA in self._plan.selectors else ()
@@ -141,4 +141,4 @@ class Collecting:
         except MalformedError:
             return question
         selectors = tuple(name for name in self._plan.selectors if name != IMA or not logs)
-        return Question(nonce, selectors, logs, tuple((node, block + 1) for node, block in blocks.items()))
+        return Question(nonce, selectors, logs, tuple(blocks.items()))

@@ -12,6 +12,7 @@ from ncclient.operations.rpc import RPC, RaiseMode, RPCError, RPCReply
 from ncclient.transport.errors import TransportError
 from ncclient.transport.ssh import SSHSession
 
+from agent.clock import yang_date_and_time
 from agent.collector.errors import NoEvidenceError, Obstacle
 from agent.collector.question import Question
 
@@ -28,6 +29,13 @@ def ask_by_netconf(transport: paramiko.Transport, question: Question, time_limit
     for selector in question.selectors:
         _leaf(request, "selector", selector)
     _leaf(request, "nonce", question.nonce)
+    # An agent has one node.
+    for _, block in question.first_snapshots[:1]:
+        _leaf(etree.SubElement(request, f"{{{INTEGRITY}}}filesystem-inventory"), "block-start", str(block))
+    for log in question.ima[:1]:
+        wanted = etree.SubElement(request, f"{{{INTEGRITY}}}incremental-ima")
+        _leaf(wanted, "start-event", str(log.last_event))
+        _leaf(wanted, "start-time", yang_date_and_time(log.start))
     sign = etree.SubElement(request, f"{{{INTEGRITY}}}sign")
     _leaf(sign, "include-certificate", "true")
     reply = _request(transport, request, time_limit)

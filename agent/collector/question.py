@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.integrity.judging.ima import Position
+from agent.integrity.sections import asctime
 
 #: Sections that are asked for unless somebody says otherwise.
 SELECTORS: Final = (
@@ -16,6 +17,7 @@ SELECTORS: Final = (
     "system-integrity-snapshot",
     "system-inventory",
     "filesystem-inventory",
+    "ima",
 )
 
 
@@ -27,7 +29,8 @@ class Question:
         nonce: chosen for this request alone.
         selectors: the sections.
         ima: where the IMA logs of nodes go on; none asks for the log as `selectors` have it.
-        first_snapshots: node -> the first snapshot of the filesystem that is wanted; none asks for all.
+        first_snapshots: node -> the first snapshot of the filesystem that is wanted; none asks for all. It is one that
+            is known already, so that what follows can be seen to follow.
     """
 
     nonce: str
@@ -44,5 +47,5 @@ class Question:
     @property
     def incremental_ima(self) -> str:
         """The guide's incremental-ima, "" if there is none."""
-        starts = [{each.node: {"start_event": each.last_event, "start_time": each.start_time}} for each in self.ima]
+        starts = [{each.node: {"start_event": each.last_event, "start_time": asctime(each.start)}} for each in self.ima]
         return json.dumps({"ima_start": starts}) if starts else ""

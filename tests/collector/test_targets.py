@@ -1,6 +1,7 @@
 """How devices are named, and what a run of the collector amounts to."""
 
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_the_command_is_what_the_shell_understands():
     question = Question(
         "4f7a",
         ("packages", "filesystem-inventory"),
-        (Position("0/RP0/CPU0", "boot", "Tue Feb 16 09:15:17 2021", 1000),),
+        (Position("0/RP0/CPU0", "boot", datetime(2021, 2, 16, 9, 15, 17, tzinfo=UTC), 1000),),
         (("0/RP0/CPU0", 5),),
     )
     line = command_line(question)

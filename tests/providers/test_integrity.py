@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.integrity.envelope import verify_envelope
+from agent.integrity.sections import Section
 from agent.northbound.errors import ProviderError
 from agent.providers.device import Device
 from agent.storage.dossier_log import DossierLog
@@ -36,6 +37,28 @@ def never():
 def arguments(*selectors, **given):
     options = {"nonce": None, "filesystem_inventory_options": None, "incremental_ima": None, **given}
     return SimpleNamespace(selectors=selectors, **options)
+
+
+def test_parts_of_sections_are_asked_for_in_the_words_of_the_guide(bench):
+    asked = []
+
+    def section(sources, request):
+        asked.append((request.filesystem_inventory_options, request.incremental_ima))
+        return {}
+
+    for name in ("filesystem-inventory", "incremental-ima"):
+        bench.services.dossier_sections[name] = Section("m", "1", section)
+    request = {
+        "filesystem-inventory": {"block-start": 5, "count": 1},
+        "incremental-ima": {"start-event": "7", "start-time": "2021-02-16T10:15:17+01:00"},
+    }
+    dossier = json.loads(bench.call(COLLECT, request)["dossier"])
+    assert [dossier[name]["result-code"] for name in ("filesystem-inventory", "incremental-ima")] == ["Success"] * 2
+    start = {"start_event": 7, "start_time": "Tue Feb 16 09:15:17 2021"}
+    assert asked[0] == ({"0/RP0/CPU0": {"block_start": 5, "count": 1}}, {"ima_start": [{"0/RP0/CPU0": start}]})
+    bench.call(COLLECT, {"filesystem-inventory": {}, "incremental-ima": {"start-time": "2016-12-31T23:59:60Z"}})
+    start = {"start_event": 0, "start_time": "2016-12-31T23:59:60Z"}
+    assert asked[2] == ({"0/RP0/CPU0": {"block_start": 0}}, {"ima_start": [{"0/RP0/CPU0": start}]})
 
 
 def test_a_dossier_has_what_was_selected_in_the_order_asked_for(bench):
@@ -74,7 +97,7 @@ def test_every_selector_of_the_model_is_known_to_the_collector(bench):
 
     codes = {name: dossier[name]["result-code"] for name in selectors}
     assert "Invalid option" not in codes.values()
-    assert codes["filesystem-inventory"] == "Not supported"
+    assert codes["filesystem-inventory"] == "Not present"
 
 
 def test_an_unknown_selector_is_refused(bench):

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from agent.clock import yang_date_and_time
 from agent.integrity.judging.findings import Finding, Kind
-from agent.integrity.judging.reading import IMA, INCREMENTAL_IMA, Dossier, MalformedError, Section, records_of, text_of
+from agent.integrity.judging.reading import IMA, INCREMENTAL_IMA, Dossier, Section, records_of, text_of, time_of
 
 _HISTORY, _SNAPSHOT = "reboot-history", "system-integrity-snapshot"
 #: What says how far the system was started in a trusted way.
@@ -20,7 +21,6 @@ _BOOT_STATE: Final = (
     "kernel-tainted",
     "kernel-command-line",
 )
-_ASCTIME: Final = "%a %b %d %H:%M:%S %Y"
 
 
 def boot_id(dossier: Dossier) -> str:
@@ -74,16 +74,12 @@ def _starts(section: Section) -> dict[datetime, str]:
     starts = {}
     for node in section.nodes():
         for record in records_of(node, _HISTORY):
-            try:
-                time = datetime.strptime(text_of(record, "time"), _ASCTIME)
-            except ValueError:
-                raise MalformedError("time is not like 'Wed Feb 19 15:25:11 2020'") from None
-            starts[time] = text_of(record, "reason").strip()
+            starts[time_of(record, "time")] = text_of(record, "reason").strip()
     return starts
 
 
 def _shown(time: datetime) -> str:
-    return time.isoformat() + "Z"
+    return yang_date_and_time(time)
 
 
 def _boot_state(ours: Section, theirs: Section) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from agent.integrity.ima import checking
@@ -18,6 +19,7 @@ from agent.integrity.judging.reading import (
     Section,
     number_of,
     text_of,
+    time_of,
 )
 
 #: What the check of a section finds -> what it is here. Another boot is a start of the system (boots.py).
@@ -32,11 +34,11 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a node's log ends. `start_time` is the boot's, as the dossier writes it."""
+    """Where a node's log ends, and when the boot began that it is of."""
 
     node: str
     boot_id: str
-    start_time: str
+    start: datetime
     last_event: int
 
 
@@ -88,6 +90,6 @@ def _position(node: Record) -> Position:
     return Position(
         node=text_of(node, "node-name"),
         boot_id=text_of(node, "boot-id"),
-        start_time=text_of(node, "start-time"),
+        start=time_of(node, "start-time"),
         last_event=number_of(node, "last-event") or 0,
     )

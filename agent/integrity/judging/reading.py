@@ -161,6 +161,17 @@ def number_of(record: Record, name: str) -> int | None:
 _MAX_DIGITS: Final = 20
 
 
+def time_of(record: Record, name: str) -> datetime:
+    """A member's time, which is written as "Wed Feb 19 15:25:11 2020", in UTC."""
+    try:
+        return datetime.strptime(text_of(record, name), _ASCTIME).replace(tzinfo=UTC)
+    except ValueError:
+        raise MalformedError(f"{name} is not like 'Wed Feb 19 15:25:11 2020'") from None
+
+
+_ASCTIME: Final = "%a %b %d %H:%M:%S %Y"
+
+
 def records_of(record: Record, name: str) -> Iterator[Record]:
     """The objects of a member that is a list of them (one object alone counts as such a list); none if it is absent."""
     value = record.get(name)

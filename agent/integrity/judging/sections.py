@@ -9,7 +9,7 @@ from agent.integrity.judging.findings import Finding, Kind
 from agent.integrity.judging.reading import IMA, INCREMENTAL_IMA, Dossier
 
 #: Sections that tell of the same, all or a part of it.
-_ALIKE: Final = dict.fromkeys((IMA, INCREMENTAL_IMA), {IMA, INCREMENTAL_IMA})
+_ALIKE: Final = {key: {IMA, INCREMENTAL_IMA} for key in (IMA, INCREMENTAL_IMA)}
 
 
 def judge_sections(new: Dossier, baseline: Dossier | None, required: Collection[str]) -> Iterator[Finding]:

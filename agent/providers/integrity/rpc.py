@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from agent.integrity.content import BytesContent
 from agent.integrity.dossier import DossierRequest
+from agent.integrity.sections import asctime
+from agent.integrity.sources.description import NODE_NAME
 from agent.northbound.contract import Record, RpcContext
 from agent.providers.integrity.operations import IntegrityOperations, SigningOptions
 
@@ -14,7 +19,12 @@ class IntegrityRpcs:
 
     def collect_dossier(self, request: Record, context: RpcContext) -> Record:
         nonce = request.get("nonce")
-        wanted = DossierRequest(selectors=[_bare(identity) for identity in request.get("selector", ())], nonce=nonce)
+        wanted = DossierRequest(
+            selectors=[_bare(identity) for identity in request.get("selector", ())],
+            nonce=nonce,
+            filesystem_inventory_options=_snapshots(request.get("filesystem-inventory")),
+            incremental_ima=_events(request.get("incremental-ima")),
+        )
         if "sign" not in request:
             return {"dossier": self._operations.collect(wanted, context.caller, context.abandoned)}
         options = _options(request["sign"], nonce)
@@ -33,6 +43,31 @@ def _options(request: Record, nonce: str | None) -> SigningOptions:
         form=request["form"],
         compression=request["compression"],
     )
+
+
+def _snapshots(wanted: Record | None) -> dict[str, Any] | None:
+    """The guide's filesystem-inventory-options."""
+    if wanted is None:
+        return None
+    count = {"count": wanted["count"]} if "count" in wanted else {}
+    return {NODE_NAME: {"block_start": wanted["block-start"], **count}}
+
+
+def _events(wanted: Record | None) -> dict[str, Any] | None:
+    """The guide's incremental-ima."""
+    if wanted is None:
+        return None
+    time = wanted.get("start-time")
+    start = {} if time is None else {"start_time": _in_words(time)}
+    return {"ima_start": [{NODE_NAME: {"start_event": wanted["start-event"], **start}}]}
+
+
+def _in_words(time: str) -> str:
+    try:
+        return asctime(datetime.fromisoformat(time))
+    except (ValueError, OverflowError):
+        # A leap second, or a year that no device has seen: the section says that it makes no sense.
+        return time
 
 
 def _bare(identity: str) -> str:
