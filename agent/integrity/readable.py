@@ -8,8 +8,13 @@ def shown(text: str | bytes) -> str:
 
     A str may have such bytes as lone surrogates, as paths of Python have them.
     """
-    content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
-    readable = content.replace(b"\\", rb"\x5c").decode("utf-8", "backslashreplace")
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "surrogateescape")
+    if "\\" not in text and text.isprintable():
+        # So it is nearly always, and there may be a million of them.
+        return text
+    content = text.replace("\\", r"\x5c").encode("utf-8", "surrogateescape")
+    readable = content.decode("utf-8", "backslashreplace")
     return "".join(each if each.isprintable() else _escaped(each) for each in readable)
 
 

@@ -9,10 +9,12 @@ import re
 from pathlib import Path
 from typing import Final
 
-from agent.storage.state_folder import FOLDER_MODE, replace_file
+from agent.storage.state_folder import FILE_MODE, FOLDER_MODE
 
 log = logging.getLogger(__name__)
 
+#: Names of blocks have no dot.
+_UNFINISHED: Final = ".new"
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 
 
@@ -38,7 +40,12 @@ class BlockFolder:
         """Write a file, whole or not at all; whether that went well."""
         try:
             self._path.mkdir(mode=FOLDER_MODE, exist_ok=True)
-            replace_file(self._file(name), content)
+            # Whole or not at all, but not durable: it can be made again.
+            temporary = self._path / f"{name}{_UNFINISHED}"
+            descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, FILE_MODE)
+            with open(descriptor, "wb") as file:
+                file.write(content)
+            temporary.rename(self._file(name))
         except OSError as error:
             log.warning("%s can't be written: %s", self._file(name), error.strerror)
             return False

@@ -43,7 +43,7 @@ class ImaEvent(NamedTuple):
     @property
     def is_violation(self) -> bool:
         """Whether the kernel says that it could not measure reliably: a file was open for writing meanwhile."""
-        return not any(self.template_hash)
+        return not self.template_hash.strip(b"\0")
 
 
 class ImaLogError(Exception):

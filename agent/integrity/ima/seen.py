@@ -22,8 +22,12 @@ class SeenHashes:
     def add(self, digest: bytes) -> bool:
         """Add a digest; whether it was there before."""
         value = int.from_bytes(digest[:8], "little")
-        if value in self._recent or any(_has(run, value) for run in self._runs):
+        if value in self._recent:
             return True
+        for run in self._runs:
+            at = bisect_left(run, value)
+            if at < len(run) and run[at] == value:
+                return True
         self._recent.add(value)
         if len(self._recent) >= _RECENT:
             self._keep()
@@ -35,8 +39,3 @@ class SeenHashes:
         while self._runs and len(self._runs[-1]) < 2 * len(merged):
             merged = array("Q", sorted(chain(self._runs.pop(), merged)))
         self._runs.append(merged)
-
-
-def _has(run: array[int], value: int) -> bool:
-    at = bisect_left(run, value)
-    return at < len(run) and run[at] == value
