@@ -81,7 +81,7 @@ def test_this_machine():
 
 
 def test_a_host_without_any_of_it(tmp_path):
-    assert boot_integrity(machine(tmp_path)) == BootIntegrity(*["not-present"] * 9)
+    assert boot_integrity(machine(tmp_path)) == BootIntegrity(*["not-present"] * 11)
 
 
 def test_a_host_with_all_of_it(tmp_path):
@@ -92,6 +92,8 @@ def test_a_host_with_all_of_it(tmp_path):
             "/sys/kernel/security/lockdown": "none [integrity] confidentiality\n",
             "/sys/module/module/parameters/sig_enforce": "Y\n",
             "/sys/kernel/security/ima/runtime_measurements_count": "1650\n",
+            "/sys/kernel/security/ima/violations": "2\n",
+            "/sys/kernel/security/ima/policy": "measure func=BPRM_CHECK\nappraise\n",
             "/sys/class/tpm/tpm0/tpm_version_major": "2\n",
             "/proc/sys/kernel/tainted": "4096\n",
             "/proc/sys/kernel/random/boot_id": "3c6d\n",
@@ -99,8 +101,34 @@ def test_a_host_with_all_of_it(tmp_path):
         },
     )
     assert boot_integrity(host) == BootIntegrity(
-        "enabled", "integrity", "enabled", "present", "1650", "2.0", "4096", "3c6d", "BOOT_IMAGE=/vmlinuz ro quiet"
+        secure_boot="enabled",
+        lockdown="integrity",
+        module_signatures="enabled",
+        ima="present",
+        ima_measurements="1650",
+        ima_violations="2",
+        ima_policy="measure func=BPRM_CHECK\nappraise",
+        tpm="2.0",
+        kernel_tainted="4096",
+        boot_id="3c6d",
+        command_line="BOOT_IMAGE=/vmlinuz ro quiet",
     )
+
+
+@pytest.mark.parametrize(
+    ("parameter", "lockdown", "expected"),
+    [
+        ("Y", "[none] integrity", "enabled"),
+        ("N", "[none] integrity", "disabled"),
+        ("N", "none [integrity]", "enabled"),
+        ("N", None, "disabled"),
+        (None, "none [integrity]", "not-present"),
+    ],
+)
+def test_unsigned_modules_are_refused_by_a_locked_kernel_too(tmp_path, parameter, lockdown, expected):
+    files = {"/sys/module/module/parameters/sig_enforce": parameter, "/sys/kernel/security/lockdown": lockdown}
+    host = machine(tmp_path, {path: f"{content}\n" for path, content in files.items() if content})
+    assert boot_integrity(host).module_signatures == expected
 
 
 @pytest.mark.parametrize(

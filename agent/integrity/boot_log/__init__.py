@@ -8,5 +8,6 @@ For users: docs/attestation.md.
 - evidence.py     the log of a host, with what follows from it
 - aggregate.py    whether the first measurement of IMA agrees with it
 - section.py      its part of a dossier
-- judgement.py    whether it can be believed
+- judgement.py    whether it can be believed, on the machine
+- checking.py     the same of a dossier, by somebody else
 """

@@ -4,5 +4,6 @@ Nothing in here reads a machine: everything comes from texts that a device has s
 read within limits (`long_json`, `reading`), and whatever is in them ends as `findings`, never as an exception.
 
 `judge` puts it together; each of the others judges one kind of evidence: `freshness`, `identity`, `sections`,
-`packages`, `filesystem`, `ima`, `quoted`, `boots`, `configuration`. `report` says the result to a person or a program.
+`packages`, `filesystem`, `ima`, `boot_log`, `quoted`, `boots`, `configuration`. `report` says the result to a person
+or a program.
 """

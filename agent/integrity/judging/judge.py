@@ -19,6 +19,7 @@ from typing import BinaryIO, Final
 
 from agent.integrity.content import BytesContent, Content
 from agent.integrity.envelope import verify_envelope
+from agent.integrity.judging.boot_log import judge_boot_log
 from agent.integrity.judging.boots import judge_boots
 from agent.integrity.judging.configuration import judge_configuration
 from agent.integrity.judging.filesystem import judge_filesystem
@@ -207,6 +208,7 @@ def _findings(evidence: Evidence, known: Known) -> Iterator[Finding]:
         lambda: judge_configuration(dossier, baseline),
         lambda: judge_filesystem(dossier, last),
         lambda: judge_ima(dossier, last),
+        lambda: judge_boot_log(dossier),
         lambda: judge_quoted(dossier, verdict, known.baseline.verdict if known.baseline else None) if verdict else (),
     )
     for judgement in judgements:

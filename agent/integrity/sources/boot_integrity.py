@@ -24,6 +24,7 @@ _EFI_FLAG_BYTES = 5
 _IMA = "/sys/kernel/security/ima"
 MAX_POLICY_BYTES = 1024 * 1024
 _TPM = "/sys/class/tpm"
+_LOCKED = ("integrity", "confidentiality")
 _ENABLED = {"Y": "enabled", "1": "enabled", "N": "disabled", "0": "disabled"}
 
 
@@ -115,7 +116,9 @@ def _lockdown(host: Host) -> str:
 
 
 def _module_signatures(host: Host) -> str:
-    return _ENABLED.get(attribute(host, "/sys/module/module/parameters/sig_enforce"), UNREADABLE)
+    enforced = _ENABLED.get(attribute(host, "/sys/module/module/parameters/sig_enforce"), UNREADABLE)
+    # A kernel that is locked down refuses unsigned modules too, and does not say so there.
+    return "enabled" if enforced == "disabled" and _told(lambda: _lockdown(host)) in _LOCKED else enforced
 
 
 def _policy(host: Host) -> str:

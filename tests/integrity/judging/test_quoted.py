@@ -1,11 +1,15 @@
 """The registers that a TPM has quoted: beside the IMA log of the same dossier, and beside the previous quote."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from agent.integrity.boot_log.section import boot_event_log
 from agent.integrity.judging.judge import Known, judge
+from tests.integrity.boot_log.writer import usual as usual_boot
 from tests.integrity.judging.dossiers import boot_state, codes, dossier, evidence, ima
+from tests.integrity.machines import machine
 
 VALUE = b"\x22" * 32
 REPLAYED = ima(1, 5)["node"][0]["pcr-replay"]
@@ -71,19 +75,43 @@ def test_registers_of_the_start_are_compared_with_the_previous_quote(new, subjec
     assert [finding.subject for finding in changed] == subjects
 
 
-@pytest.mark.parametrize(
-    ("replay", "found"),
-    [
-        ({"sha256": {"7": VALUE.hex(), "9": "00"}}, []),
-        ({"sha256": {"7": "00" * 32}}, ["boot-log-mismatch"]),
-        ({"sha1": {"7": "00" * 20}}, []),
-        ({"sha256": {}}, []),
-        (None, []),
-    ],
-    ids=["right", "wrong", "another bank", "without register", "no log"],
-)
-def test_the_boot_log_must_lead_to_the_quoted_registers(replay, found):
+BOOT = usual_boot("sha256")
+
+
+@pytest.fixture
+def boot_log(tmp_path):
+    """The members of a real log."""
+    host = machine(tmp_path, {"/sys/kernel/security/tpm0/binary_bios_measurements": BOOT.content})
+    return json.loads(json.dumps(boot_event_log(host), default=list))
+
+
+def of_boot_log(log, registers):
     snapshot = boot_state()
-    snapshot["node"][0]["boot-event-log"] = {"result-code": "Success", "pcr-replay": replay}
-    new = quoted({"sha256": {7: VALUE, 9: VALUE}}, system_integrity_snapshot=snapshot)
-    assert codes(judge(new, Known())) == found
+    snapshot["node"][0]["boot-event-log"] = log
+    return codes(judge(quoted(registers, system_integrity_snapshot=snapshot), Known()))
+
+
+def test_the_boot_log_must_lead_to_the_quoted_registers(boot_log):
+    values = BOOT.registers["sha256"]
+    assert of_boot_log(boot_log, {"sha256": {7: values[7], 9: values[9], 14: VALUE}}) == []
+    assert of_boot_log(boot_log, {"sha256": {7: VALUE, 9: VALUE}}) == ["boot-log-mismatch"]
+    assert of_boot_log(boot_log, {"sha1": {7: bytes(20)}}) == []
+    assert of_boot_log(boot_log, {}) == []
+    assert of_boot_log({"result-code": "Not present", "reason": "x"}, {"sha256": {7: VALUE}}) == []
+
+
+def test_the_boot_log_must_lead_to_what_it_claims(boot_log):
+    claimed = {**boot_log, "pcr-replay": {"sha256": {**boot_log["pcr-replay"]["sha256"], "7": VALUE.hex()}}}
+    events = boot_log["boot-event"]
+    for wrong in (
+        claimed,
+        {**boot_log, "boot-event": events[:-1]},
+        {**boot_log, "boot-event": [*events[:2], {**events[2], "digest-list": []}, *events[3:]]},
+        {**boot_log, "boot-event": [*events[:2], {**events[2], "pcr-index": -1}, *events[3:]]},
+        {**boot_log, "boot-event": [*events[:2], 5, *events[3:]]},
+        {**boot_log, "boot-event": events[1:]},
+        {**boot_log, "boot-event": None},
+        {**boot_log, "pcr-replay": None},
+        {"result-code": "Success"},
+    ):
+        assert set(of_boot_log(wrong, {})) == {"boot-log-mismatch"}, wrong
