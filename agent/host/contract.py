@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    # It imports this module.
+    # They import this module.
+    from agent.host.changes import FolderWatch
     from agent.host.trees import Folder
 
 #: Caps that apply when the caller names none.
@@ -115,6 +116,9 @@ class Host(Protocol):
 
     def open_folder(self, path: str) -> Folder:
         """A folder to walk from; whoever opens it closes it. Not for recordings, which would hold the whole disk."""
+
+    def watch(self) -> FolderWatch | None:
+        """Something that tells of changes in folders; None where there is no such thing."""
 
     def run(
         self,

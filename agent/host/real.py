@@ -13,6 +13,7 @@ from typing import IO
 
 from agent.clock import Clock, SystemClock
 from agent.host import files
+from agent.host.changes import FolderWatch, watch
 from agent.host.commands import ENVIRONMENT, SYSTEM_PATH, check_command
 from agent.host.contract import (
     DEFAULT_COMMAND_SECONDS,
@@ -65,6 +66,9 @@ class RealHost:
 
     def open_folder(self, path: str) -> OpenFolder:
         return OpenFolder.at(check_path(path), path, self._clock.monotonic)
+
+    def watch(self) -> FolderWatch | None:
+        return watch(check_path)
 
     def run(
         self,

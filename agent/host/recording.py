@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from agent.host.changes import FolderWatch
 from agent.host.commands import check_command
 from agent.host.contract import (
     DEFAULT_COMMAND_SECONDS,
@@ -179,6 +180,9 @@ class RecordingHost:
     def open_folder(self, path: str) -> Folder:
         return self._host.open_folder(path)
 
+    def watch(self) -> FolderWatch | None:
+        return self._host.watch()
+
     def run(
         self,
         argv: tuple[str, ...],
@@ -248,6 +252,9 @@ class ReplayHost:
 
     def open_folder(self, path: str) -> Folder:
         raise NotRecordedError(check_path(path), "is in no recording: whole folders are not recorded")
+
+    def watch(self) -> None:
+        """What happened is not in a recording."""
 
     def run(
         self,

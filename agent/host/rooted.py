@@ -13,6 +13,7 @@ from typing import IO
 
 from agent.clock import Clock, SystemClock
 from agent.host import files
+from agent.host.changes import FolderWatch, watch
 from agent.host.commands import check_command
 from agent.host.contract import (
     DEFAULT_COMMAND_SECONDS,
@@ -82,6 +83,9 @@ class RootedHost:
 
     def open_folder(self, path: str) -> OpenFolder:
         return OpenFolder.at(self._place(path, follow_last=False), path, self._clock.monotonic)
+
+    def watch(self) -> FolderWatch | None:
+        return watch(self._place)
 
     def run(
         self,

@@ -7,8 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from agent.host.changes import ANYWHERE
+from agent.integrity.packages.fingerprint import FileClaim, FileFacts
 from agent.northbound.errors import ProviderError
-from agent.providers.packages.watch import FIRST_DELAY, SWEEP, FingerprintWatch, Status
+from agent.providers.packages.changes import PackageChanges
+from agent.providers.packages.watch import FIRST_DELAY, LONGEST_WAIT, QUIET, SWEEP, FingerprintWatch, Status
 from agent.storage.package_evidence import PackageEvidence
 
 GENERATED = "/trustconf-integrity:fingerprints-generated"
@@ -93,7 +96,11 @@ def machine(bench):
 
 
 def test_the_first_values_come_some_minutes_after_the_start(machine):
-    assert machine.fingerprints == {"status": Status.PENDING, "algorithm": "fp1"}
+    assert machine.fingerprints == {
+        "status": Status.PENDING,
+        "algorithm": "fp1",
+        "change-detection": {"method": "sweep", "watched-folders": 0, "unwatched-folders": 0},
+    }
     machine.wait(minutes=FIRST_DELAY.total_seconds() / 60)
     found = machine.fingerprints
     assert found["status"] == Status.UP_TO_DATE
@@ -327,3 +334,107 @@ def test_a_storage_that_fails_is_told(machine):
     assert machine.watch.latest.packages is None
     [problem] = machine.watch.latest.problems
     assert "state folder" in problem
+
+
+# --- told by the kernel ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told_machine(bench):
+    bench.services.host.tells = True
+    machine = Machine(bench)
+    machine.wait(minutes=5)
+    changes, machine.heard = machine.watch._changes, queue.Queue()
+    for name in ("_files_changed", "_database_changed"):
+        call = getattr(changes, name)
+        setattr(changes, name, lambda call=call, name=name: (call(), machine.heard.put(name)))
+    yield machine
+    machine.watch.stop()
+
+
+def test_a_changed_file_makes_new_values_within_seconds(told_machine):
+    found = told_machine.fingerprints["change-detection"]
+    # The folders /, /usr, /var/lib/dpkg and /var/lib/dpkg/info.
+    assert found == {"method": "events", "watched-folders": 4, "unwatched-folders": 0}
+    (told_machine.root / "usr/first").write_text("backdoor\n")
+    assert told_machine.heard.get(timeout=60) == "_files_changed"
+    assert told_machine.watch.status is Status.PENDING
+    told_machine.wait(seconds=LONGEST_WAIT.total_seconds())
+    assert told_machine.package("first")["drift"]
+    assert [each["package"][0]["name"] for each in told_machine.bench.told(CHANGED)] == ["first"]
+
+
+def test_an_installed_package_makes_new_values_within_seconds(told_machine):
+    # This is one change for the kernel, so that it is told once.
+    (told_machine.root / "status").write_text(STATUS.format(name="second", version="2.0"))
+    (told_machine.root / "status").rename(told_machine.root / "var/lib/dpkg/status")
+    assert told_machine.heard.get(timeout=60) == "_database_changed"
+    told_machine.wait(seconds=QUIET.total_seconds())
+    assert [(each["name"], each["version"]) for each in told_machine.fingerprints["package"]] == [("second", "2.0")]
+    # The files of others are nobody's now.
+    (told_machine.root / "usr/first").chmod(0o600)
+    (told_machine.root / "usr/second").chmod(0o600)
+    assert told_machine.heard.get(timeout=60) == "_files_changed"
+    assert told_machine.heard.empty()
+
+
+def test_other_files_are_nothing_to_look_for(told_machine):
+    (told_machine.root / "usr/other").write_text("x")
+    (told_machine.root / "usr/second").unlink()
+    assert told_machine.heard.get(timeout=60) == "_files_changed"
+    assert told_machine.heard.empty()
+
+
+def test_a_folder_that_is_put_in_the_place_of_another(told_machine):
+    (told_machine.root / "usr").rename(told_machine.root / "moved")
+    (told_machine.root / "usr").mkdir()
+    assert told_machine.heard.get(timeout=60) == "_files_changed"
+    told_machine.wait(seconds=LONGEST_WAIT.total_seconds())
+    assert told_machine.package("first")["drift"][0]["change"] == ["missing"]
+
+
+def test_a_file_that_changes_all_the_time_is_looked_at_now_and_then(machine):
+    """Here the test is the kernel, and each generation takes no time but the one that it is said to take."""
+    machine.wait(minutes=5)
+    clock, watch = machine.bench.clock, machine.watch
+
+    def change(seconds):
+        clock.advance(timedelta(seconds=seconds))
+        watch._files_changed()
+
+    change(0)
+    for _ in range(6):
+        change(1.5)
+    assert machine.generated.empty()
+    # Nothing was quiet for 2 seconds, but 10 have passed.
+    machine.wait(seconds=1)
+    settle(watch)
+    # The next one rests.
+    watch._not_before = clock.monotonic() + 100
+    change(0)
+    clock.advance(timedelta(seconds=99))
+    assert machine.generated.empty()
+    assert watch.status is Status.PENDING
+    machine.wait(seconds=1)
+
+
+def test_what_changes_while_files_are_looked_at_is_looked_at_again():
+    told = []
+    changes = PackageChanges(None, lambda: told.append("database"), lambda: told.append("files"))
+    listened = queue.SimpleQueue()
+
+    class Watch:
+        def wait(self):
+            return listened.get()
+
+    claim = FileClaim("/usr/a", FileFacts(None, None, None, "", None))
+    for change, expected in ((("/usr", "a"), ["files"]), (("/usr", "b"), []), (ANYWHERE, ["files", "files"])):
+        told.clear()
+        files = changes.look_begins()
+        files.add(claim)
+        listened.put([change])
+        listened.put(None)
+        changes._listen(Watch())
+        changes.look_ends(files)
+        assert told == expected
+        changes._is_packaged = lambda change: False

@@ -27,6 +27,7 @@ from agent.integrity.packages.baselines import Baseline, Baselines, Content
 from agent.integrity.packages.deb_claims import DIGEST, deb_claims
 from agent.integrity.packages.deb_file import DebError, read_deb
 from agent.integrity.packages.dpkg_files import Basis, DpkgDatabase, DpkgFiles
+from agent.integrity.packages.fingerprint import FileClaim
 from agent.integrity.packages.first_sight import first_sight, list_claim
 from agent.integrity.packages.measuring import Measurer
 from agent.integrity.packages.openpgp import Keyring
@@ -48,6 +49,7 @@ class DpkgBases:
         measurer: Measurer,
         baselines: Baselines,
         is_stopped: Callable[[], bool],
+        on_file: Callable[[FileClaim], None],
     ) -> None:
         self._host = host
         self._database = database
@@ -55,6 +57,7 @@ class DpkgBases:
         self._measurer = measurer
         self._baselines = baselines
         self._is_stopped = is_stopped
+        self._on_file = on_file
         self._shared: frozenset[str] | None = None
 
     def files(self) -> Iterator[DpkgFiles]:
@@ -84,6 +87,8 @@ class DpkgBases:
         files = self._database.files(package)
         if files.basis is Basis.NONE or not stamp:
             return files
+        for claim in files.claims:
+            self._on_file(claim)
         paths = {claim.path for claim in files.claims}
         others = (list_claim(path) for path in self._database.paths(package) if path not in paths)
         noted = self._database.notes.applied(package.name, others)

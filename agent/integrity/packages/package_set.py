@@ -121,16 +121,21 @@ def collect(
     digests: DigestCache,
     is_stopped: Callable[[], bool] = lambda: False,
     baselines: Baselines | None = None,
+    on_file: Callable[[FileClaim], None] = lambda claim: None,
 ) -> PackageSet:
-    """The packages of this host. Without baselines, those of dpkg have no better basis than its own digests. Raises
-    StoppedError, and SourceUnavailableError if the host has no package database."""
-    surroundings = _Surroundings(host, keyring, Measurer(host, digests), is_stopped, baselines)
+    """The packages of this host. Raises StoppedError, and SourceUnavailableError if the host has no package database.
+
+    Args:
+        baselines: without them, the packages of dpkg have no better basis than its own digests.
+        on_file: called for each file before it is looked at, for some twice.
+    """
+    surroundings = _Surroundings(host, keyring, Measurer(host, digests), is_stopped, baselines, on_file)
     packages: list[PackageReport] = []
     databases: list[PackageDatabase] = []
     absences: list[str] = []
     for manager, read in ((DPKG, _dpkg), (RPM, _rpm)):
         try:
-            packages.extend(_report(subject, surroundings.measurer, is_stopped) for subject in read(surroundings))
+            packages.extend(_report(subject, surroundings) for subject in read(surroundings))
             databases.append(PackageDatabase(manager))
         except SourceUnavailableError as error:
             if error.code is ResultCode.NOT_PRESENT:
@@ -153,6 +158,7 @@ class _Surroundings:
     measurer: Measurer
     is_stopped: Callable[[], bool]
     baselines: Baselines | None
+    on_file: Callable[[FileClaim], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +191,7 @@ def _dpkg(surroundings: _Surroundings) -> Iterator[_Subject]:
             surroundings.measurer,
             surroundings.baselines,
             surroundings.is_stopped,
+            surroundings.on_file,
         ).files()
     for found in packages:
         package = dpkg_id(found.package)
@@ -209,16 +216,17 @@ def debian_id(name: str, version: str, architecture: str) -> PackageId:
     return PackageId(DPKG, name, epoch, upstream if dash else rest, release if dash else "", architecture)
 
 
-def _report(subject: _Subject, measurer: Measurer, is_stopped: Callable[[], bool]) -> PackageReport:
+def _report(subject: _Subject, surroundings: _Surroundings) -> PackageReport:
     planned: dict[FileClass, list[bytes]] = {each: [] for each in FileClass}
     present: dict[FileClass, list[bytes]] = {each: [] for each in FileClass}
     unreadable: set[FileClass] = set()
     drifts: list[Drift] = []
     for claim in subject.claims:
-        if is_stopped():
+        if surroundings.is_stopped():
             raise StoppedError
+        surroundings.on_file(claim)
         is_known = subject.is_first_sight and is_as_seen(claim)
-        found = claim.facts if is_known else measurer.measure(claim)
+        found = claim.facts if is_known else surroundings.measurer.measure(claim)
         if found is Absence.UNREADABLE:
             unreadable.add(claim.file_class)
         should_be = is_now = line(claim.path, claim.facts)

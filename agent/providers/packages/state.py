@@ -20,7 +20,16 @@ class FingerprintState:
         self._watch = watch
 
     def fingerprints(self, query: StateQuery) -> Record:
-        record: Record = {"status": self._watch.status.value, "algorithm": ALGORITHM}
+        detection = self._watch.detection
+        record: Record = {
+            "status": self._watch.status.value,
+            "algorithm": ALGORITHM,
+            "change-detection": {
+                "method": detection.method.value,
+                "watched-folders": detection.watched,
+                "unwatched-folders": detection.unwatched,
+            },
+        }
         latest = self._watch.latest
         if latest is None:
             return record

@@ -28,6 +28,7 @@ from agent.integrity.packages.package_set import PackageSet, StoppedError, colle
 from agent.integrity.packages.pinned_keys import PinnedKeys, read_pinned_keys
 from agent.integrity.packages.transactions import Stamp, database_stamp, is_transaction_under_way
 from agent.northbound.contract import ConfigView
+from agent.providers.packages.changes import Detection, PackageChanges, PackagedFiles
 from agent.providers.packages.events import fingerprint_changed, fingerprints_generated
 from agent.providers.packages.history import FingerprintHistory
 from agent.storage.errors import StorageUnavailableError
@@ -48,6 +49,12 @@ STOP_SECONDS: Final = 1.0
 #: It takes what others leave over.
 _NICENESS: Final = 10
 _NEXT: Final = "package-fingerprints/next"
+_CHANGED: Final = "package-fingerprints/changed"
+#: After a change, others are waited for: until nothing has happened for QUIET, but for LONGEST_WAIT at most.
+QUIET: Final = timedelta(seconds=2)
+LONGEST_WAIT: Final = timedelta(seconds=10)
+#: After a generation, changed files are left alone for so many times as long as it took.
+REST: Final = 10
 
 Work = Callable[[], Awaitable[None]]
 
@@ -107,15 +114,22 @@ class FingerprintWatch:
         self._made_in_full = 0.0
         self._is_wanted = False
         self._is_wanted_in_full = False
+        #: A packaged file has changed; since when, and when it may be looked at.
+        self._is_changed = False
+        self._changed_since = 0.0
+        self._not_before = 0.0
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        self._changes = PackageChanges(host, self._database_changed, self._files_changed)
 
     def start(self) -> None:
+        self._changes.start()
         self._planner.at(_NEXT, self._clock.now() + FIRST_DELAY, self._look)
 
     def stop(self) -> None:
         """Break off what is under way."""
         self._stop.set()
+        self._changes.stop()
         with self._lock:
             thread = self._thread
         if thread is not None:
@@ -138,8 +152,14 @@ class FingerprintWatch:
         with self._lock:
             if self._thread is not None:
                 return Status.IN_PROGRESS
-            is_current = self._latest is not None and self._stamp == stamp and not self._is_wanted
+            is_current = self._latest is not None and self._stamp == stamp
+            is_current = is_current and not self._is_wanted and not self._is_changed
             return Status.UP_TO_DATE if is_current else Status.PENDING
+
+    @property
+    def detection(self) -> Detection:
+        """How changes are found."""
+        return self._changes.detection
 
     def pinned_keys(self) -> PinnedKeys:
         """The keys as they are pinned now."""
@@ -156,7 +176,8 @@ class FingerprintWatch:
             elapsed = self._clock.monotonic() - self._made
             if self._latest is None or self._stamp != stamp or elapsed >= self._interval() * 60:
                 self._is_wanted = True
-            if not self._is_wanted or is_transaction_under_way(self._host):
+            is_due = self._is_changed and self._clock.monotonic() >= self._not_before
+            if not (self._is_wanted or is_due) or is_transaction_under_way(self._host):
                 return
             self._begin(stamp)
 
@@ -165,7 +186,7 @@ class FingerprintWatch:
         if self._is_wanted_in_full or now - self._made_in_full >= FULL_SECONDS:
             self._digests.forget()
             self._made_in_full = now
-        self._is_wanted = self._is_wanted_in_full = False
+        self._is_wanted = self._is_wanted_in_full = self._is_changed = False
         self._thread = threading.Thread(target=self._generate, args=(stamp,), name="package-fingerprints", daemon=True)
         self._thread.start()
 
@@ -173,12 +194,27 @@ class FingerprintWatch:
         configured = self._config.get(INTERVAL_PATH)
         return DEFAULT_INTERVAL if configured is None else int(configured)
 
+    def _database_changed(self) -> None:
+        """More changes are to come: a package manager writes many files."""
+        self._planner.at(_CHANGED, self._clock.now() + QUIET, self._look)
+
+    def _files_changed(self) -> None:
+        now = self._clock.monotonic()
+        with self._lock:
+            if not self._is_changed:
+                self._is_changed, self._changed_since = True, now
+            moment = min(now + QUIET.total_seconds(), self._changed_since + LONGEST_WAIT.total_seconds())
+            seconds = max(moment, self._not_before) - now
+        self._planner.at(_CHANGED, self._clock.now() + timedelta(seconds=seconds), self._look)
+
     def _generate(self, stamp: Stamp) -> None:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         found: Generation | None = None
+        began = self._clock.monotonic()
+        files = self._changes.look_begins()
         try:
-            found = self._collected()
+            found = self._collected(files)
         except StoppedError:
             return
         except Exception:
@@ -190,13 +226,15 @@ class FingerprintWatch:
                 # A change meanwhile makes this stamp another one than the database's, and is seen by the next look.
                 self._stamp = stamp
                 self._made = self._clock.monotonic()
+                self._not_before = self._made + REST * (self._made - began)
                 self._thread = None
+            self._changes.look_ends(files)
         self._tell(found)
 
-    def _collected(self) -> Generation:
+    def _collected(self, files: PackagedFiles) -> Generation:
         keys = self.pinned_keys()
         try:
-            packages = collect(self._host, keys.packages, self._digests, self._stop.is_set, self._baselines)
+            packages = collect(self._host, keys.packages, self._digests, self._stop.is_set, self._baselines, files.add)
         except SourceUnavailableError as error:
             return Generation(self._clock.now(), None, (error.reason, *keys.problems))
         except StorageUnavailableError:

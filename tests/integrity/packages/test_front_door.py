@@ -42,6 +42,14 @@ class Device:
             found = told.find(f"{{{OURS}}}fingerprint-changed")
             changed = changed if found is None else found
 
+    def told_of_change(self):
+        """The next notification of a change."""
+        while True:
+            told = etree.fromstring(self.session.take_notification(timeout=60).notification_xml.encode())
+            found = told.find(f"{{{OURS}}}fingerprint-changed")
+            if found is not None:
+                return found
+
     def rpc(self, text):
         return etree.fromstring(self.session.rpc(etree.fromstring(text)).xml.encode())
 
@@ -136,12 +144,18 @@ def test_a_file_that_somebody_changes(device, installed, signed_package, key, tm
     # Writing to a file takes its setuid bit away.
     assert set(package.xpath("o:drift/o:change/text()", namespaces=names)) >= {"contents"}
     assert b"backdoor" not in etree.tostring(reply)
+    # The next change is found without being asked for.
+    (device.root / "usr/bin/raw").unlink()
+    changed = device.told_of_change()
+    assert changed.xpath("string(o:package/o:previous-run-time)", namespaces=names) == package.xpath(
+        "string(o:run-time)", namespaces=names
+    )
     # The dossier over SSH has the same values.
     shown = device.agent.exec("show platform security integrity dossier include packages").stdout
     (node,) = json.loads(shown[shown.index("{") :])["packages"]["node"]
     ((told,),) = (database["package"] for database in node["package-database"])
-    assert told["rpm-fingerprint-run-time"] == package.xpath("string(o:run-time)", namespaces=names)
-    assert [each["path"] for each in told["drift"]] == ["/usr/bin/tool"]
+    assert told["rpm-fingerprint-run-time"] == changed.xpath("string(o:package/o:run-time)", namespaces=names)
+    assert [each["path"] for each in told["drift"]] == ["/usr/bin/raw", "/usr/bin/tool"]
 
 
 def test_known_good_values_of_nobody_who_is_trusted(device, signed_package, key, tmp_path):
