@@ -47,7 +47,7 @@ class FakeDevice(paramiko.ServerInterface):
             transport = paramiko.Transport(connection)
             self._held.append(transport)
             transport.add_server_key(self.host_key)
-            with contextlib.suppress(paramiko.SSHException, EOFError):
+            with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
                 transport.start_server(server=self)
 
     def check_auth_publickey(self, username, key):

@@ -1,5 +1,6 @@
 """The collector against real agents and false ones: trust, collect, be told, accept."""
 
+import base64
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from lxml import etree
 from examples import journey
 from tests.agent_process import ADMIN, AgentProcess
 from tests.collector.fake_device import FakeDevice
+from tests.integrity.ima.writer import Log
 from tests.integrity.packages.deb_workshop import DpkgRoot
 from tests.integrity.packages.deb_workshop import build as build_deb
 from tests.test_cli import refusal, trustconf
@@ -33,8 +35,8 @@ class Device:
         self.root = folder / "root"
         DpkgRoot(self.root).install(deb)
         # Of which the agent derives a serial number.
-        (self.root / "etc").mkdir()
-        (self.root / "etc/machine-id").write_text(secrets.token_hex(16) + "\n")
+        self.write("etc/machine-id", f"{secrets.token_hex(16)}\n".encode())
+        self.boot("first", 1613466917)
         self.agent = AgentProcess(folder / "state", on_a_root=self.root).start()
         with journey.connect("127.0.0.1", self.agent.port, ADMIN, self.agent.key_file) as m:
             for label in ("system-root-key", "system-enroll-key"):
@@ -45,12 +47,42 @@ class Device:
             self.root_pem = journey.read_certificates(m)["ca"]
         self.regenerate()
 
+    def write(self, path, content):
+        place = self.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+    def boot(self, boot_id, start):
+        self.write("proc/sys/kernel/random/boot_id", f"{boot_id}\n".encode())
+        self.write("proc/stat", f"cpu 1 2 3\nbtime {start}\n".encode())
+        self.write("proc/uptime", b"3600.5 1.0\n")
+
+    def ima(self, log):
+        self.write("sys/kernel/security/ima/binary_runtime_measurements", log.binary())
+
     def regenerate(self):
         """Have the fingerprints made anew, and wait for that."""
+        request = etree.fromstring(f"<regenerate-fingerprints xmlns='{OURS}'/>")
+        self._until("fingerprints-generated", lambda m: m.dispatch(request))
+
+    def scan(self):
+        """Have a snapshot of the files made, and wait for that."""
+        self._until("scan-finished", lambda m: m.dispatch(etree.fromstring(f"<start-scan xmlns='{OURS}'/>")))
+
+    def take_inventory(self):
+        """Configure it, which makes the first snapshot, and wait for that."""
+
+        def configure(m):
+            journey.edit_candidate(m, f"<integrity xmlns='{OURS}'><filesystem-inventory/></integrity>")
+            m.commit()
+
+        self._until("scan-finished", configure)
+
+    def _until(self, end, act):
         with self.agent.connect() as m:
             m.create_subscription()
-            m.dispatch(etree.fromstring(f"<regenerate-fingerprints xmlns='{OURS}'/>"))
-            while b"fingerprints-generated" not in m.take_notification(timeout=60).notification_xml.encode():
+            act(m)
+            while f"<{end}" not in m.take_notification(timeout=60).notification_xml:
                 pass
 
     @property
@@ -201,6 +233,50 @@ def test_a_commit_and_an_old_answer(desk, devices):
     assert desk.run("archive", "list").stdout.splitlines()[2].split()[-2:] == ["answered", "17"]
     desk.add("pe2", devices[1].agent.port)
     assert desk.collect("pe2")[0] == 0
+
+
+def test_only_what_is_new_is_asked_for(desk, devices):
+    """Snapshots of the files and the log of IMA: each dossier goes on from the last one, by both methods."""
+    device = devices[1]
+    log = Log().measure("boot_aggregate").measure("/usr/bin/tool")
+    device.ima(log)
+    device.take_inventory()
+    status, told = desk.collect("pe2", "--require", "ima")
+    assert (status, told["pe2"]["accepted"]) == (0, True)
+
+    for count, method in enumerate(("--full", "--ssh", "--at-once=1"), 1):
+        log.measure(f"/usr/bin/new{count}")
+        device.ima(log)
+        device.write(f"usr/bin/new{count}", b"new\n")
+        device.scan()
+        status, told = desk.collect("pe2", method)
+        found = {each["name"]: each for each in told["pe2"]["findings"]}
+        assert (status, told["pe2"]["failures"]) == (40, [])
+        assert found["ima-grew"]["facts"] == {"events": 1, "last-event": 2 + count}
+        assert f"/usr/bin/new{count}" in found["files-changed"]["facts"]["files"]["created"]
+        assert not {"ima-gap", "inventory-gap", "broken-ima-log", "broken-inventory"} & found.keys()
+        if method != "--full":
+            node = payload(desk, told["pe2"]["dossier"])["incremental-ima"]["node"][0]
+            assert (node["first-event"], len(node["ima-event-log"])) == (2 + count, 1)
+            blocks = payload(desk, told["pe2"]["dossier"])["filesystem-inventory"]["node"][0]["snapshot"]
+            assert [block["snapshot-block-no"] for block in blocks] == [count - 1, count]
+
+    device.boot("second", 1613467000)
+    device.ima(Log().measure("boot_aggregate"))
+    status, told = desk.collect("pe2")
+    assert status == 40
+    assert {"rebooted", "section-incomplete"} <= set(names(told["pe2"]))
+    device.ima(Log().measure("another"))
+    status, told = desk.collect("pe2")
+    assert status == 35
+    assert names(told["pe2"], "alarm") == ["broken-ima-log"]
+
+
+def payload(desk, number):
+    exported = desk.folder / "envelope.json"
+    desk.run("archive", "export", number, "-o", exported)
+    text = exported.read_text()
+    return json.loads(base64.b64decode(json.loads(text[text.index("{") :])["payload"]))
 
 
 @pytest.fixture
