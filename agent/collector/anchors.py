@@ -19,6 +19,7 @@ from agent.collector.errors import NoEvidenceError, Obstacle, TargetError
 from agent.collector.ssh import Access, connected
 from agent.collector.targets import Target
 from agent.integrity.certificate_path import load_anchors
+from agent.integrity.envelope import DEVICE_ATTRIBUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Anchor:
         """What somebody compares."""
         shown = self.sha256.upper()
         return (
-            f"subject:     {self.certificate.subject.rfc4514_string()}",
+            f"subject:     {self.certificate.subject.rfc4514_string(DEVICE_ATTRIBUTES)}",
             f"valid until: {yang_date_and_time(self.certificate.not_valid_after_utc)}",
             f"SHA-256:     {':'.join(shown[at : at + 2] for at in range(0, len(shown), 2))}",
         )

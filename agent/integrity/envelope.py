@@ -30,7 +30,7 @@ from agent.integrity.verdict import Failure, Verdict, by_severity
 MAX_PAYLOAD_BYTES = 512 * 1024 * 1024
 
 #: What RFC 4514 has no short names for and a device's certificate has: a report calls it as `show` does.
-_DEVICE_ATTRIBUTES = {
+DEVICE_ATTRIBUTES = {
     NameOID.SERIAL_NUMBER: "serialNumber",
     NameOID.UNSTRUCTURED_NAME: "unstructuredName",
     x509.ObjectIdentifier("1.2.840.113549.1.9.8"): "unstructuredAddress",
@@ -201,8 +201,8 @@ def verify_envelope(
     return replace(
         verdict,
         failures=by_severity(failures),
-        signer=leaf.subject.rfc4514_string(_DEVICE_ATTRIBUTES),
-        issuer=leaf.issuer.rfc4514_string(_DEVICE_ATTRIBUTES),
+        signer=leaf.subject.rfc4514_string(DEVICE_ATTRIBUTES),
+        issuer=leaf.issuer.rfc4514_string(DEVICE_ATTRIBUTES),
         serial_number=leaf.serial_number,
         valid_until=leaf.not_valid_after_utc,
     )
