@@ -1,7 +1,8 @@
 """Who holds the private part of a key pair: the agent, or the machine's TPM.
 
-Both are used alike: a private key of the cryptography library. One of a TPM signs, and does nothing else; what is
-stored of it is a blob that its TPM alone can open (agent/tpm/keys.py), sealed by the agent like every private key.
+Both are used alike: a private key of the cryptography library. One of a TPM signs, an RSA key also decrypts, and it is
+never seen; what is stored of it is a blob that its TPM alone can open (agent/tpm/keys.py), sealed by the agent like
+every private key.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from agent.pki.errors import NotHeldByTpmError, NoTpmError, TpmFailedError, TpmK
 from agent.pki.keys import KeyType, PrivateKey, generate_private_key
 from agent.tpm import errors as tpm_errors
 from agent.tpm.device import Tpm
-from agent.tpm.keys import WrappedKey, make_ecc_key, make_rsa_key, sign
+from agent.tpm.keys import WrappedKey, decrypt, make_ecc_key, make_rsa_key, sign
 from agent.tpm.structures import Algorithm, public_key
 
 #: Bits of an RSA key in a TPM: every TPM has these, and few have others.
@@ -101,7 +102,7 @@ class TpmHolder:
 
 
 def is_held_by_tpm(key: object) -> bool:
-    """Whether a private key is one that can sign, and nothing else."""
+    """Whether a private key is in a TPM: it can't be seen, and is slow."""
     return isinstance(key, TpmEccKey | TpmRsaKey)
 
 
@@ -146,7 +147,7 @@ class TpmEccKey(ec.EllipticCurvePrivateKey):
 
 
 class TpmRsaKey(rsa.RSAPrivateKey):
-    """An RSA key in a TPM. It decrypts nothing."""
+    """An RSA key in a TPM."""
 
     def __init__(self, tpm: Tpm, wrapped: WrappedKey) -> None:
         self._tpm = tpm
@@ -167,8 +168,12 @@ class TpmRsaKey(rsa.RSAPrivateKey):
     def key_size(self) -> int:
         return self.public_key().key_size
 
-    def decrypt(self, *arguments: Any) -> NoReturn:
-        _refuse()
+    def decrypt(self, ciphertext: bytes, scheme: object) -> bytes:
+        """PKCS #1 v1.5. Raises as `sign` does, and ValueError for what was not encrypted for this key."""
+        if not isinstance(scheme, padding.PKCS1v15):
+            raise UnsupportedAlgorithm("a key in a TPM decrypts with PKCS #1 v1.5 only")
+        with _telling():
+            return decrypt(self._tpm, self.wrapped, ciphertext)
 
     def private_numbers(self) -> NoReturn:
         _refuse()

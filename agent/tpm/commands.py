@@ -47,6 +47,7 @@ _CREATE: Final = 0x153
 _LOAD: Final = 0x157
 _QUOTE: Final = 0x158
 _SIGN: Final = 0x15D
+_RSA_DECRYPT: Final = 0x159
 _FLUSH_CONTEXT: Final = 0x165
 _GET_CAPABILITY: Final = 0x17A
 _PCR_READ: Final = 0x17E
@@ -62,6 +63,7 @@ _NAMES: Final = {
     _LOAD: "Load",
     _QUOTE: "Quote",
     _SIGN: "Sign",
+    _RSA_DECRYPT: "RSA_Decrypt",
     _FLUSH_CONTEXT: "FlushContext",
     _GET_CAPABILITY: "GetCapability",
     _PCR_READ: "PCR_Read",
@@ -131,6 +133,11 @@ class Commands:
         ticket = u16(_HASH_CHECK) + u32(_NULL_HIERARCHY) + sized(b"")
         parameters = sized(digest) + u16(scheme) + u16(hash_algorithm) + ticket
         return read_signature(self._ask(_SIGN, handle=key, parameters=parameters))
+
+    def decrypt(self, key: int, encrypted: bytes) -> bytes:
+        """What was encrypted for an RSA key with PKCS #1 v1.5. A TPM refuses what was not."""
+        parameters = sized(encrypted) + u16(Algorithm.RSAES) + sized(b"")
+        return self._ask(_RSA_DECRYPT, handle=key, parameters=parameters).sized(_MAX_AREA)
 
     def quote(self, key: int, extra_data: bytes, selection: Selection) -> tuple[bytes, bytes]:
         """TPMS_ATTEST over the selected registers and `extra_data` (at most 64 bytes), and its TPMT_SIGNATURE."""

@@ -55,7 +55,7 @@ RC_INTEGRITY: Final = 0x9F
 RC_TAG: Final = 0x01E
 
 _MEANINGS: Final = {
-    0x101: "it has failed its self-test and needs a restart of the machine",
+    0x101: "it reports a failure of its own; if that stays, restart the machine",
     0x100: "it was not started up by the firmware",
     0x120: "it is disabled",
     0x143: "it does not have this command",

@@ -1,4 +1,4 @@
-"""Keys that only one TPM can use: made in it, kept outside as a blob that it alone can open, and used by it to sign.
+"""Keys that only one TPM can use: made in it, kept outside as a blob that it alone can open, and used by it.
 
 The blob is two sized buffers: the private area (TPM2B_PRIVATE, encrypted by the TPM under its
 storage key) and the public area (TPM2B_PUBLIC). It is useless anywhere else, and after the TPM's owner was cleared.
@@ -6,10 +6,12 @@ storage key) and the public area (TPM2B_PUBLIC). It is useless anywhere else, an
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from agent.tpm.commands import OWNER
+from agent.tpm.commands import OWNER, Commands
 from agent.tpm.device import Tpm
 from agent.tpm.errors import RC_INTEGRITY, RC_SIZE, RC_TAG, TpmKeyLostError, TpmRefusedError
 from agent.tpm.structures import (
@@ -17,7 +19,7 @@ from agent.tpm.structures import (
     Algorithm,
     ecc_signing_key,
     public_key_der,
-    rsa_signing_key,
+    rsa_key,
     storage_parent,
 )
 from agent.tpm.wire import Reader, WireError, sized
@@ -62,7 +64,7 @@ def make_ecc_key(tpm: Tpm) -> WrappedKey:
 
 def make_rsa_key(tpm: Tpm, bits: int) -> WrappedKey:
     """A new RSA key; a TPM takes its time for it. Raises TpmError."""
-    return _make(tpm, rsa_signing_key(bits))
+    return _make(tpm, rsa_key(bits))
 
 
 def _make(tpm: Tpm, public: bytes) -> WrappedKey:
@@ -75,10 +77,29 @@ def sign(tpm: Tpm, key: WrappedKey, digest: bytes, scheme: Algorithm, hash_name:
 
     Raises TpmError; TpmKeyLostError if the key is not one of this TPM.
     """
+    with _loaded(tpm, key) as (commands, handle):
+        return commands.sign(handle, digest, scheme, HASHES[hash_name]).value
+
+
+def decrypt(tpm: Tpm, key: WrappedKey, encrypted: bytes) -> bytes:
+    """What was encrypted for an RSA key with PKCS #1 v1.5.
+
+    Raises TpmError; TpmKeyLostError if the key is not one of this TPM; ValueError for what was not encrypted so.
+    """
+    with _loaded(tpm, key) as (commands, handle):
+        try:
+            return commands.decrypt(handle, encrypted)
+        except TpmRefusedError as error:
+            # TPMs differ in how they refuse: with a value, a size, or a failure of their own.
+            raise ValueError("not encrypted for this key") from error
+
+
+@contextmanager
+def _loaded(tpm: Tpm, key: WrappedKey) -> Iterator[tuple[Commands, int]]:
     with tpm.session() as commands, commands.primary(OWNER, storage_parent()) as (parent, _):
         try:
             with commands.loaded(parent, key.private, key.public) as handle:
-                return commands.sign(handle, digest, scheme, HASHES[hash_name]).value
+                yield commands, handle
         except TpmRefusedError as error:
             if error.command == "Load" and error.base in _NOT_OURS:
                 raise TpmKeyLostError(

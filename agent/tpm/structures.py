@@ -42,6 +42,7 @@ class Algorithm(IntEnum):
     NULL = 0x0010
     SM3_256 = 0x0012
     RSASSA = 0x0014
+    RSAES = 0x0015
     RSAPSS = 0x0016
     ECDSA = 0x0018
     ECC = 0x0023
@@ -122,10 +123,10 @@ def ecc_signing_key() -> bytes:
     return _public(Algorithm.ECC, _OF_THIS_TPM | _SIGN, parameters, sized(b"") * 2)
 
 
-def rsa_signing_key(bits: int) -> bytes:
-    """The public area of a new RSA key that signs what it is given; the exponent is 65537."""
+def rsa_key(bits: int) -> bytes:
+    """The public area of a new RSA key that signs and decrypts what it is given; the exponent is 65537."""
     parameters = _NONE + _NONE + u16(bits) + u32(0)
-    return _public(Algorithm.RSA, _OF_THIS_TPM | _SIGN, parameters, sized(b""))
+    return _public(Algorithm.RSA, _OF_THIS_TPM | _SIGN | _DECRYPT, parameters, sized(b""))
 
 
 def _public(kind: Algorithm, attributes: int, parameters: bytes, unique: bytes) -> bytes:

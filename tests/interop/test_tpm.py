@@ -7,7 +7,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,11 @@ from lxml import etree
 
 from examples import journey
 from tests.agent_process import AgentProcess
+from tests.enrollment import scep
 from tests.enrollment.by_hand import enrolled, where
 from tests.enrollment.openssl_ca import OpensslCa
 from tests.enrollment.operator import TCK, Operator
+from tests.peers.scep_responder import ScepResponder, fingerprint
 from tests.peers.swtpm import Swtpm
 
 TOP = Path(__file__).parents[2]
@@ -245,3 +247,22 @@ def test_the_standard_s_challenge_is_answered(device: Device, tmp_path: Path) ->
         "-g", "sha256", "-q", nonce.hex(),
     )  # fmt: skip
     assert checked.returncode == 0, checked.stderr
+
+
+def test_scep_enrolls_a_key_of_the_tpm_and_a_new_one_is_made_there(
+    device: Device, scep_responder: Callable[..., ScepResponder]
+) -> None:
+    operator, responder = device.operator, scep_responder()
+    operator.generate("scep", "rsa", held_by="tpm")
+    operator.configure("scep", responder.url, "scep", "rsa", extra=scep.subject("scep") + scep.SKIP_CHALLENGE)
+    operator.call("authenticate", trustpoint="scep", fingerprint=fingerprint(responder.ca.root))
+    assert operator.call("enroll", trustpoint="scep")["enrollment-state"] == "granted"
+    first = scep.loaded(operator.certificates("scep")["router"])
+    outcome = operator.call("enroll", trustpoint="scep", regenerate_key_pair=True)
+    assert outcome["enrollment-state"] == "granted"
+    second = scep.loaded(operator.certificates("scep")["router"])
+    assert second.public_key() != first.public_key()
+    held = {pair["label"]: pair["held-by"] for pair in operator.get("keys", TCK)["key-pair"]}
+    assert held["scep"] == "tpm"
+    operator.unconfigure("scep")
+    operator.call("zeroize-key-pair", TCK, type="rsa", label="scep")

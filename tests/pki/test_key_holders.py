@@ -59,7 +59,15 @@ def test_a_digest_can_be_signed_too(rsa_key):
     rsa_key.public_key().verify(signature, b"data", padding.PKCS1v15(), hashes.SHA512())
 
 
-def test_it_does_nothing_but_sign(store, rsa_key):
+def test_an_rsa_key_decrypts(rsa_key):
+    encrypted = rsa_key.public_key().encrypt(b"secret", padding.PKCS1v15())
+    assert rsa_key.decrypt(encrypted, padding.PKCS1v15()) == b"secret"
+    for other in (b"", b"\1" * 256, encrypted + b"x", b"\xff" * 256):
+        with pytest.raises(ValueError, match="encrypted"):
+            rsa_key.decrypt(other, padding.PKCS1v15())
+
+
+def test_it_is_never_seen(store, rsa_key):
     store.generate(P256, "e", held_by=HeldBy.TPM)
     for key in (rsa_key, store.private_key(P256, "e")):
         assert is_held_by_tpm(key)
@@ -69,8 +77,9 @@ def test_it_does_nothing_but_sign(store, rsa_key):
         ):
             with pytest.raises(UnsupportedAlgorithm):
                 use()
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
     with pytest.raises(UnsupportedAlgorithm):
-        rsa_key.decrypt(b"", padding.PKCS1v15())
+        rsa_key.decrypt(rsa_key.public_key().encrypt(b"secret", oaep), oaep)
     with pytest.raises(UnsupportedAlgorithm):
         rsa_key.sign(b"", padding.PKCS1v15(), hashes.SHA1())
 
@@ -83,8 +92,8 @@ def test_what_is_stored_is_not_the_key(store, database):
     assert 150 < len(row["sealed_private_key"]) < 400
 
 
-def test_scep_messages_of_such_a_key_have_a_temporary_signer(rsa_key, clock):
-    assert MessageSigner.for_key(rsa_key, NAME, clock.now()).temporary
+def test_scep_messages_are_signed_by_such_a_key(rsa_key, clock):
+    assert not MessageSigner.for_key(rsa_key, NAME, clock.now()).temporary
 
 
 def test_zeroized_it_is_gone(store, events):

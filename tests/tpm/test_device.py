@@ -27,7 +27,7 @@ from agent.tpm.errors import (
     TpmUnusableError,
 )
 from agent.tpm.keys import WrappedKey, make_ecc_key, make_rsa_key, sign
-from agent.tpm.structures import Algorithm, attestation_key, public_key_der, rsa_signing_key, storage_parent
+from agent.tpm.structures import Algorithm, attestation_key, public_key_der, rsa_key, storage_parent
 from agent.tpm.wire import WireError
 from tests.peers.swtpm import Swtpm
 
@@ -122,7 +122,7 @@ def test_what_the_tpm_can_t_is_refused_with_a_reason(tpm):
         connected.primary(OWNER, storage_parent()) as (parent, _),
         pytest.raises(TpmRefusedError, match=r"Create \(response code 0x\w+\)"),
     ):
-        connected.create(parent, rsa_signing_key(1000))
+        connected.create(parent, rsa_key(1000))
 
 
 @pytest.mark.parametrize("blob", [b"", b"\x00\x01", b"\x00\x00\x00\x00x", b"\xff\xff"])

@@ -75,8 +75,9 @@ class Credentials:
             key = self._context.key_store.private_key(own.key.type, own.key.label)
         except (ChainError, KeyNotFoundError):
             return None
-        # A key in a TPM signs requests, but opens neither SCEP's answers nor connections of TLS.
-        if not isinstance(key, _HOLDING_KEYS[config.method]) or is_held_by_tpm(key):
+        # TLS takes keys that it can see.
+        is_unseen = config.method is EnrollmentMethod.EST and is_held_by_tpm(key)
+        if not isinstance(key, _HOLDING_KEYS[config.method]) or is_unseen:
             return None
         return Holder(key, own.certificate) if is_key_of(key, own.certificate) else None
 

@@ -37,7 +37,7 @@ from agent.pki.enrollment.servers import Authority, Server, is_passing, server_o
 from agent.pki.enrollment.states import EnrollmentState
 from agent.pki.enrolment_errors import EnrolmentError
 from agent.pki.enrolment_outcome import Difference, Granted, Outcome, Pending, Rejected
-from agent.pki.errors import KeyChangedError, NotAuthenticatedError, PkiError
+from agent.pki.errors import KeyChangedError, NotAuthenticatedError, PkiError, TpmFailedError
 from agent.pki.fingerprints import sha256_text
 from agent.pki.kept_keys import KeySlot
 from agent.pki.key_store import NewKeyPair
@@ -404,7 +404,8 @@ async def _ask(server: Server, order: Order, authority: Authority, *, again: boo
     except EnrolmentError as error:
         return _Failed(error.message, is_passing(error))
     except PkiError as error:
-        return _Failed(error.message, passing=False)
+        # A TPM that fails may be busy.
+        return _Failed(error.message, passing=isinstance(error, TpmFailedError))
     except Exception:
         log.exception("what a certification authority sent can't be dealt with, in a way that nobody has foreseen")
         return _Failed("The agent can't deal with what the certification authority sent: see its log.", passing=False)

@@ -1,13 +1,16 @@
 """A SCEP client: the operations of RFC 8894 section 4 against one server.
 
 It keeps no state. The caller remembers the CA's certificates and capabilities and, between a request and its polls, the
-Transaction. All methods run in the caller's event loop, and raise subclasses of ScepError only.
+Transaction. All methods run in the caller's event loop, and raise subclasses of ScepError only; if a TPM holds the key,
+also NoTpmError, TpmFailedError, TpmKeyLostError.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
@@ -16,6 +19,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from agent.clock import Clock
 from agent.pki.crls import is_crl_signed_by
+from agent.pki.key_holders import is_held_by_tpm
 from agent.pki.scep.algorithms import ScepPolicy
 from agent.pki.scep.attributes import MessageType, PkiStatus
 from agent.pki.scep.ca_certificates import CaCertificates, read_ca_certificates
@@ -174,8 +178,7 @@ class ScepClient:
         self, kind: MessageType, transaction: Transaction, ca: CaCertificates, capabilities: Capabilities
     ) -> Outcome:
         content = enrolment_content(transaction, kind, ca)
-        sent = build_request(kind, content, transaction.id, transaction.signer, ca, capabilities, self._policy)
-        answer = read_answer(await self._send(sent, capabilities, MAX_ANSWER), sent, ca, self._policy)
+        answer = await self._exchange(kind, content, transaction.id, transaction.signer, ca, capabilities, MAX_ANSWER)
         return read_outcome(answer, transaction.request, ca, self._policy)
 
     async def _query(
@@ -188,13 +191,28 @@ class ScepClient:
         limit: int,
     ) -> Answer:
         transaction_id = secrets.token_hex(20).upper()
-        sent = build_request(kind, content, transaction_id, signer, ca, capabilities, self._policy)
-        answer = read_answer(await self._send(sent, capabilities, limit), sent, ca, self._policy)
+        answer = await self._exchange(kind, content, transaction_id, signer, ca, capabilities, limit)
         if answer.status is PkiStatus.FAILURE:
             raise QueryRefusedError(answer.reason)
         if answer.status is PkiStatus.PENDING:
             raise MalformedMessageError("a query can't be pending")
         return answer
+
+    async def _exchange(
+        self,
+        kind: MessageType,
+        content: bytes,
+        transaction_id: str,
+        signer: MessageSigner,
+        ca: CaCertificates,
+        capabilities: Capabilities,
+        limit: int,
+    ) -> Answer:
+        """The answer to one message."""
+        policy = self._policy
+        sent = await _by(signer, lambda: build_request(kind, content, transaction_id, signer, ca, capabilities, policy))
+        body = await self._send(sent, capabilities, limit)
+        return await _by(signer, lambda: read_answer(body, sent, ca, policy))
 
     def _check_crl(self, crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> None:
         try:
@@ -216,6 +234,11 @@ class ScepClient:
 
     async def _get(self, operation: str, limit: int) -> HttpAnswer:
         return await self._transport.get(operation_url(self.url, operation, self._identifier), limit)
+
+
+async def _by(signer: MessageSigner, work: Callable[[], _T]) -> _T:
+    """Work with the signer's key: a TPM takes its time, and others must not wait for it."""
+    return await asyncio.to_thread(work) if is_held_by_tpm(signer.key) else work()
 
 
 def _crl_weakness(crl: x509.CertificateRevocationList) -> tuple[Weakness, ...]:

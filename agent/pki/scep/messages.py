@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from agent.pki.key_holders import is_held_by_tpm
 from agent.pki.keys import KeyType, PrivateKey, generate_private_key
 from agent.pki.scep import cms as scep_cms
 from agent.pki.scep.algorithms import (
@@ -69,10 +68,9 @@ class MessageSigner:
 
     @classmethod
     def for_key(cls, key: PrivateKey, subject: x509.Name, now: datetime) -> MessageSigner:
-        """For a first request: the key signs for itself. Another than an RSA key can't, nor can one in a TPM, which
-        decrypts nothing: it gets a temporary RSA key; making that takes tenths of a second, so that an event loop
-        should leave this to a thread."""
-        if isinstance(key, rsa.RSAPrivateKey) and not is_held_by_tpm(key):
+        """For a first request: the key signs for itself. Another than an RSA key can't, and gets a temporary RSA key;
+        making that takes tenths of a second, so that an event loop should leave this to a thread."""
+        if isinstance(key, rsa.RSAPrivateKey):
             return cls(key, _self_signed(key, subject, now))
         made = generate_private_key(KeyType.RSA, _TEMPORARY_KEY_BITS)
         assert isinstance(made, rsa.RSAPrivateKey)
@@ -81,10 +79,9 @@ class MessageSigner:
     @classmethod
     def holder(cls, key: PrivateKey, certificate: bytes) -> MessageSigner:
         """For a renewal or a query: the certificate in service (DER) with its key. Raises UnsupportedKeyError."""
-        if not isinstance(key, rsa.RSAPrivateKey) or is_held_by_tpm(key):
+        if not isinstance(key, rsa.RSAPrivateKey):
             raise UnsupportedKeyError(
-                "Only an RSA key that the agent holds itself signs messages of SCEP, and the certificate in service is"
-                " for another one."
+                "Only an RSA key signs messages of SCEP, and the certificate in service is for another one."
             )
         return cls(key, scep_cms.read_certificate(certificate))
 
