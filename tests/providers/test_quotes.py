@@ -2,6 +2,7 @@
 
 import base64
 import json
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -12,20 +13,34 @@ from agent.integrity.certificate_proof import prove_certificates
 from agent.integrity.signatures import ALGORITHMS, algorithm_for, is_valid
 from agent.integrity.tpm.attestation import read_attestation
 from agent.integrity.tpm.quote import Quote, verify_quote
+from agent.integrity.verification import Standard, verify_report
 from agent.northbound.errors import ProviderError
 from agent.providers.quotes.challenge_response import nonce_in_quote
-from tests.providers.bench import Bench
-from tests.providers.test_trustpoints import enrolled
+from tests.integrity.ima.writer import usual as usual_log
+from tests.peers.swtpm import Swtpm
+from tests.pki.request_infos import request_info
+from tests.providers.bench import NOW, Bench
+from tests.providers.test_keystore import csr
+from tests.providers.test_trustpoints import certificates, enrolled
 
 SNAPSHOT = "system-integrity-snapshot"
 
 
+@contextmanager
+def running(folder, address):
+    """A device with this TPM."""
+    device = Bench(folder, address)
+    try:
+        yield device
+    finally:
+        device.scheduler.stop()
+        device.database.close()
+
+
 @pytest.fixture
 def device(tmp_path, swtpm):
-    device = Bench(tmp_path, swtpm.address)
-    yield device
-    device.scheduler.stop()
-    device.database.close()
+    with running(tmp_path, swtpm.address) as device:
+        yield device
 
 
 def tpm_of(bench):
@@ -63,18 +78,16 @@ def test_its_absence_is_a_result_code(bench):
 
 
 def test_a_tpm_that_fails_is_left_alone_for_a_while(tmp_path, swtpm, monkeypatch):
-    bench = Bench(tmp_path, "device:/dev/null")
-    asked = []
-    session = bench.services.tpm.session
-    monkeypatch.setattr(bench.services.tpm, "session", lambda: asked.append(1) or session())
-    assert tpm_of(bench)["result-code"] == "Failed"
-    assert tpm_of(bench)["result-code"] == "Failed"
-    assert len(asked) == 1
-    bench.clock.advance(timedelta(seconds=61))
-    tpm_of(bench)
-    assert len(asked) == 2
-    bench.scheduler.stop()
-    bench.database.close()
+    with running(tmp_path, "device:/dev/null") as bench:
+        asked = []
+        session = bench.services.tpm.session
+        monkeypatch.setattr(bench.services.tpm, "session", lambda: asked.append(1) or session())
+        assert tpm_of(bench)["result-code"] == "Failed"
+        assert tpm_of(bench)["result-code"] == "Failed"
+        assert len(asked) == 1
+        bench.clock.advance(timedelta(seconds=61))
+        tpm_of(bench)
+        assert len(asked) == 2
 
 
 ACT = "/Cisco-IOS-XR-remote-attestation-act:"
@@ -235,3 +248,48 @@ def test_without_a_tpm_the_challenge_is_refused_and_nothing_is_listed(bench):
 def test_the_nonce_in_a_quote_has_20_or_32_bytes(size, quoted):
     nonce = bytes(range(1, size + 1))
     assert nonce_in_quote(nonce) == (bytes(quoted) + nonce)[-quoted:] if size <= 32 else nonce[:32]
+
+
+def quoted_dossier(device, folder):
+    """What `trustconf verify` says of a signed dossier with a quote and the IMA log."""
+    sign = {"include-certificate": True, "include-tpm-quote": True}
+    envelope = device.call("/trustconf-integrity:collect-dossier", {"selector": ["ima"], "nonce": "n", "sign": sign})
+    (folder / "envelope.json").write_text(envelope["envelope"])
+    standard = Standard(
+        trust_anchor=certificates(device)["ca"]["pem"].encode(), nonce="n", at=NOW, is_quote_required=True
+    )
+    with (folder / "envelope.json").open("rb") as file:
+        return json.loads(verify_report(file, standard, as_json=True).text)
+
+
+def test_the_ima_log_of_a_quoted_dossier_leads_to_the_register_of_the_tpm(tmp_path):
+    # A TPM of its own: its register begins with zeros.
+    with Swtpm() as tpm, running(tmp_path, tpm.address) as device:
+        enrolled(device)
+        log = usual_log(5)
+        for entry in log.entries:
+            digests = ",".join(f"{bank}={log.template_hash(entry, bank).hex()}" for bank in ("sha1", "sha256"))
+            tpm.run("tpm2_pcrextend", f"10:{digests}")
+        place = device.root / "sys/kernel/security/ima/binary_runtime_measurements"
+        place.parent.mkdir(parents=True)
+        place.write_bytes(log.binary())
+        report = quoted_dossier(device, tmp_path)
+        assert report["accepted"], report
+        assert [finding["name"] for finding in report["findings"]] == []
+        assert report["exit-status"] == 0
+
+        # Somebody who is root leaves an event out.
+        del log.entries[3]
+        place.write_bytes(log.binary())
+        report = quoted_dossier(device, tmp_path)
+        assert report["verified"]
+        assert [finding["name"] for finding in report["findings"]] == ["ima-mismatch"]
+        assert report["exit-status"] == 35
+
+
+def test_a_key_of_the_tpm_signs_the_request_that_a_client_has_written(device):
+    made = device.call(
+        "/trustconf-keys:generate-key-pair", {"type": "ecdsa-nistp256", "label": "lab", "held-by": "tpm"}
+    )
+    request = csr(device, "ecdsa-nistp256:lab", request_info(base64.b64decode(made["public-key"])))
+    assert x509.load_der_x509_csr(request).is_signature_valid
