@@ -324,6 +324,31 @@ def test_logs_that_change_within_a_boot(machine):
     assert len(machine.bench.told(f"{ACT}boot-integrity-failure")) == 2
 
 
+def test_files_that_the_kernel_would_not_have_are_told_once(machine):
+    # Of the four records that have files, one is a failed appraisal.
+    machine.write("var/log/audit/audit.log", AUDIT_LOG)
+    machine.write("proc/stat", b"btime 1613466900\n")
+    machine.watch.start()
+    machine.job(minutes=1)
+    machine.job(minutes=240)
+    [told] = machine.bench.told(OURS)
+    assert told == {
+        "source": "audit-log",
+        "failure": "appraisal-failed",
+        "filename-hint": "/usr/bin/tool",
+        "message": "The kernel's appraisal of /usr/bin/tool has failed: invalid-signature.",
+    }
+    [told] = machine.bench.told(f"{ACT}runtime-integrity-failure")
+    assert told["filename-hint"] == "/usr/bin/tool"
+
+
+def test_what_was_told_of_another_boot_is_old(machine):
+    machine.write("var/log/audit/audit.log", AUDIT_LOG)
+    machine.watch.start()
+    machine.job(minutes=1)
+    assert machine.failures() == []
+
+
 # RFC 9684 ------------------------------------------------------------------------------------------------------------
 
 RETRIEVE = "/ietf-tpm-remote-attestation:log-retrieval"

@@ -26,6 +26,7 @@ _RECORD: Final = re.compile(
 )
 _FIELD: Final = re.compile(rb'([a-z]{1,20})=(?:"([^"]*)"|(\S*))')
 _HEX: Final = re.compile(rb"(?:[0-9A-F]{2})+")
+_APPRAISALS: Final = ("appraise_data", "appraise_metadata")
 #: Fields that may be in hexadecimal.
 _UNTRUSTED: Final = frozenset({b"name", b"file", b"comm", b"exe"})
 
@@ -40,6 +41,7 @@ class AuditRecord:
         type: INTEGRITY_DATA and others.
         pid: the process that wanted the file; None if the record does not say.
         process, subject, cause: its program, its security context, what was wrong; "" if the record does not say.
+        operation: what the kernel did: "appraise_data" and others.
     """
 
     file: str
@@ -49,6 +51,12 @@ class AuditRecord:
     process: str
     subject: str
     cause: str
+    operation: str
+
+    @property
+    def is_failed_appraisal(self) -> bool:
+        """Whether the file, or its attributes, are not what they must be. Other records are about measuring."""
+        return self.operation in _APPRAISALS and bool(self.cause)
 
 
 def ima_audit_records(host: Host) -> list[AuditRecord]:
@@ -82,6 +90,7 @@ def _record(line: bytes) -> AuditRecord | None:
         shown(fields.get(b"exe") or fields.get(b"comm", b"")),
         shown(fields.get(b"subj", b"")),
         shown(fields.get(b"cause", b"")),
+        shown(fields.get(b"op", b"")),
     )
 
 

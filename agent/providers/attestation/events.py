@@ -15,6 +15,7 @@ from agent.integrity.ima.kept_log import Failure, FailureKind
 from agent.integrity.readable import shown
 from agent.integrity.sources.description import NODE_NAME
 from agent.integrity.sources.identity import device_identity
+from agent.integrity.sources.ima_audit import AuditRecord
 from agent.northbound.contract import Record
 
 INTEGRITY_FAILURE: Final = "/trustconf-integrity:integrity-failure"
@@ -33,6 +34,14 @@ _MESSAGES: Final = {
 def ima_failures(time: datetime, host: Host, failure: Failure) -> Iterator[Event]:
     about = {"filename-hint": shown(failure.name), "filedata-hash": failure.digest} if failure.name else {}
     yield _ours(time, "ima-log", failure.kind, failure.event, _MESSAGES[failure.kind], about)
+    yield Event(time, RUNTIME_FAILURE, {"system-identifier": _system(host), **about})
+
+
+def failed_appraisal(time: datetime, host: Host, record: AuditRecord) -> Iterator[Event]:
+    about = {"filename-hint": record.file}
+    message = f"The kernel's appraisal of {record.file} has failed: {record.cause}."
+    content = {"source": "audit-log", "failure": "appraisal-failed", "message": message, **about}
+    yield Event(time, INTEGRITY_FAILURE, content)
     yield Event(time, RUNTIME_FAILURE, {"system-identifier": _system(host), **about})
 
 

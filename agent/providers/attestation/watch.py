@@ -21,10 +21,11 @@ from agent.host.contract import Host
 from agent.integrity.boot_log.judgement import BootFailure, BootJudgement, judge_boot_log
 from agent.integrity.errors import ResultCode, SourceUnavailableError
 from agent.integrity.ima.blocks import BlockStore
-from agent.integrity.ima.kept_log import KeptLog, Look, LookStoppedError, Position
+from agent.integrity.ima.kept_log import MAX_FAILURES, KeptLog, Look, LookStoppedError, Position
 from agent.integrity.ima.source import read_boot
+from agent.integrity.sources.ima_audit import AuditRecord, ima_audit_records
 from agent.northbound.contract import ConfigView, Record
-from agent.providers.attestation.events import boot_failures, ima_failures
+from agent.providers.attestation.events import boot_failures, failed_appraisal, ima_failures
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,8 @@ class LogWatch:
         self.corrupt: tuple[tuple[int, int], ...] = ()
         self._boot: tuple[str, bytes] = ("", b"")
         self._told: set[tuple[str, BootFailure]] = set()
+        #: Failures that were told; used by the job alone.
+        self._appraised: frozenset[AuditRecord] = frozenset()
 
     def start(self) -> None:
         self._planner.at(_NEXT, self._clock.now() + FIRST_DELAY, self._look)
@@ -183,6 +186,7 @@ class LogWatch:
         is_absent = False
         try:
             self.boot_log()
+            self._tell_appraisals()
             look = self._looked(whole=True)
             log.info("the IMA log has %d events, %d of them new", look.position.events, look.new_events)
         except LookStoppedError:
@@ -195,6 +199,19 @@ class LogWatch:
             log.exception("the IMA log could not be read")
         finally:
             self._count(started, look, is_absent)
+
+    def _tell_appraisals(self) -> None:
+        """What the kernel has refused, or would have, since it was started; each record once."""
+        try:
+            start = read_boot(self._host).start
+            failed = [each for each in ima_audit_records(self._host) if each.is_failed_appraisal and each.time >= start]
+        except SourceUnavailableError:
+            return
+        news = [each for each in failed if each not in self._appraised]
+        self._appraised = frozenset(failed)
+        for record in news[-MAX_FAILURES:]:
+            for event in failed_appraisal(self._clock.now(), self._host, record):
+                self._bus.publish(event)
 
     def _count(self, started: float, look: Look | None, is_absent: bool) -> None:
         with self._lock:

@@ -1,0 +1,14 @@
+"""A log that is larger than what reading it takes."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.exhaustive
+def test_half_a_million_events_in_little_memory(tmp_path):
+    command = [sys.executable, "-m", "tests.integrity.ima.large_log", str(tmp_path), "500000"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
+    # The log has 68 MiB. What grows with it are 8 bytes an event.
+    assert float(answer.stdout) < 40
