@@ -36,9 +36,13 @@ def pristine(signed_package, signing_key, tmp_path_factory):
 @pytest.fixture
 def installed(pristine, tmp_path):
     """A root with "tool" in it of the test's own."""
+    return copied(pristine, tmp_path / "root")
+
+
+def copied(pristine, folder):
     # cp keeps owners, capabilities, hard links and device files.
-    run("cp", "-a", pristine.root, tmp_path / "root")
+    run("cp", "-a", pristine.root, folder)
     copy = RpmRoot.__new__(RpmRoot)
-    copy.root = tmp_path / "root"
+    copy.root = folder
     copy.options = (*pristine.options[:3], str(copy.root), *pristine.options[4:])
     return copy

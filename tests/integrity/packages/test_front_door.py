@@ -9,7 +9,9 @@ import pytest
 from lxml import etree
 from ncclient.operations import RPCError
 
+from agent import __version__
 from tests.agent_process import AgentProcess
+from tests.integrity.packages.conftest import copied
 from tests.integrity.packages.test_known_good import kgv
 
 SPIRIT = "http://cisco.com/ns/yang/Cisco-IOS-XR-spirit-install-instmgr-oper"
@@ -21,6 +23,7 @@ class Device:
     """An agent on a folder that rpm has installed a package into, with the packager's key pinned."""
 
     def __init__(self, installed, signing_key, folder):
+        self.installed = installed
         self.root = installed.root
         keys = folder / "state/package-keys"
         keys.parent.mkdir(mode=0o700)
@@ -63,9 +66,11 @@ class Device:
         return {child.tag.split("}")[1]: child.text for child in reply if len(child) == 0}
 
 
-@pytest.fixture
-def device(installed, signing_key, tmp_path):
-    made = Device(installed, signing_key, tmp_path)
+@pytest.fixture(scope="module")
+def device(pristine, signing_key, tmp_path_factory):
+    """One for all tests, in this order: first there are no values, and the last one spoils the packages."""
+    folder = tmp_path_factory.mktemp("device")
+    made = Device(copied(pristine, folder / "root"), signing_key, folder)
     yield made
     made.agent.kill()
 
@@ -83,6 +88,14 @@ def key(tmp_path_factory):
 def outline(element):
     """Names of the elements below, in order."""
     return [child.tag.split("}")[1] for child in element]
+
+
+def test_before_there_are_values(device):
+    reply = device.get(f"<install xmlns='{SPIRIT}'><packages><active/></packages></install>")
+    names = {"i": SPIRIT}
+    assert reply.xpath("string(//i:summary/i:rpm-fingerprint-status)", namespaces=names) == "to-be-regenerated-at-apply"
+    assert reply.xpath("string(//i:nodes/i:node/i:node)", namespaces=names) == "0/RP0/CPU0"
+    assert reply.xpath("count(//i:package)", namespaces=names) == 0
 
 
 def test_the_reply_of_the_guide(device, signing_key):
@@ -103,59 +116,23 @@ def test_the_reply_of_the_guide(device, signing_key):
         assert len(install_time) == 64
 
 
-def test_before_there_are_values(device):
-    reply = device.get(f"<install xmlns='{SPIRIT}'><packages><active/></packages></install>")
-    names = {"i": SPIRIT}
-    assert reply.xpath("string(//i:summary/i:rpm-fingerprint-status)", namespaces=names) == "to-be-regenerated-at-apply"
-    assert reply.xpath("string(//i:nodes/i:node/i:node)", namespaces=names) == "0/RP0/CPU0"
-    assert reply.xpath("count(//i:package)", namespaces=names) == 0
-
-
 def test_what_ansible_reads(device):
-    """The filter of cisco.iosxr, and the expression that it applies."""
+    """What get_device_info of cisco.iosxr's NETCONF plugin asks, and how it reads the answer."""
+    device.regenerate()
     reply = device.get(
         f"<install xmlns='{SPIRIT}'><prepare><prepared-boot-image/></prepare>"
         "<version><label/><hardware-info/><package/></version></install>"
     )
-    hardware = reply.findtext(f".//{{{SPIRIT}}}hardware-info")
-    assert re.match(r"^[Cc]isco (.+) \(\) processor", hardware)
-    assert reply.findtext(f".//{{{SPIRIT}}}label")
-
-
-def test_a_file_that_somebody_changes(device, installed, signed_package, key, tmp_path):
-    (device.keys / "kgv.pem").write_bytes(key[1].read_bytes())
-    values = kgv(key, tmp_path, signed_package)
-    assert device.regenerate() is None
-    assert device.verify(values).items() >= {"match": "1", "mismatch": "0", "unknown": "0"}.items()
-
-    (device.root / "usr/bin/tool").write_text("backdoor\n")
-    changed = device.regenerate()
-
-    names = {"o": OURS}
-    assert changed.xpath("string(o:package/o:name)", namespaces=names) == "tool"
-    assert device.verify(values).items() >= {"match": "0", "mismatch": "1", "unknown": "0"}.items()
-    reply = device.get(f"<integrity xmlns='{OURS}'><packages><fingerprints/></packages></integrity>")
-    (package,) = reply.xpath("//o:package", namespaces=names)
-    assert package.xpath("string(o:header-status)", namespaces=names) == "ok"
-    assert package.xpath("string(o:install-time)", namespaces=names) != package.xpath(
-        "string(o:run-time)", namespaces=names
-    )
-    assert package.xpath("o:drift/o:path/text()", namespaces=names) == list(installed.verify("tool"))
-    # Writing to a file takes its setuid bit away.
-    assert set(package.xpath("o:drift/o:change/text()", namespaces=names)) >= {"contents"}
-    assert b"backdoor" not in etree.tostring(reply)
-    # The next change is found without being asked for.
-    (device.root / "usr/bin/raw").unlink()
-    changed = device.told_of_change()
-    assert changed.xpath("string(o:package/o:previous-run-time)", namespaces=names) == package.xpath(
-        "string(o:run-time)", namespaces=names
-    )
-    # The dossier over SSH has the same values.
-    shown = device.agent.exec("show platform security integrity dossier include packages").stdout
-    (node,) = json.loads(shown[shown.index("{") :])["packages"]["node"]
-    ((told,),) = (database["package"] for database in node["package-database"])
-    assert told["rpm-fingerprint-run-time"] == changed.xpath("string(o:package/o:run-time)", namespaces=names)
-    assert [each["path"] for each in told["drift"]] == ["/usr/bin/raw", "/usr/bin/tool"]
+    # The plugin takes namespaces away, and looks for the first element of a name anywhere.
+    resp = re.sub(rb' xmlns(:\w+)?="[^"]*"', b"", etree.tostring(reply)).replace(b"nc:", b"")
+    read = {name: etree.fromstring(resp).find(f".//{name}") for name in ("name", "label", "hardware-info")}
+    assert read["name"].text == "tool"
+    assert read["label"].text == __version__
+    assert re.search(r"^[Cc]isco (.+) \(\) processor", read["hardware-info"].text, re.MULTILINE)[1]
+    # Nothing is ever prepared for the next start on this device: package managers install at once. The plugin asks for
+    # the image, and never reads it.
+    assert etree.fromstring(resp).find(".//prepared-boot-image") is None
+    assert etree.fromstring(resp).find(".//prepare") is None
 
 
 def test_known_good_values_of_nobody_who_is_trusted(device, signed_package, key, tmp_path):
@@ -183,3 +160,39 @@ def test_packages_are_being_installed(device):
     device.regenerate()
     reply = device.get(f"<install xmlns='{SPIRIT}'><packages><active><summary/></active></packages></install>")
     assert reply.findtext(f".//{{{SPIRIT}}}rpm-fingerprint-status") == "generation-up-to-date"
+
+
+def test_a_file_that_somebody_changes(device, signed_package, key, tmp_path):
+    (device.keys / "kgv.pem").write_bytes(key[1].read_bytes())
+    values = kgv(key, tmp_path, signed_package)
+    assert device.regenerate() is None
+    assert device.verify(values).items() >= {"match": "1", "mismatch": "0", "unknown": "0"}.items()
+
+    (device.root / "usr/bin/tool").write_text("backdoor\n")
+    changed = device.regenerate()
+
+    names = {"o": OURS}
+    assert changed.xpath("string(o:package/o:name)", namespaces=names) == "tool"
+    assert device.verify(values).items() >= {"match": "0", "mismatch": "1", "unknown": "0"}.items()
+    reply = device.get(f"<integrity xmlns='{OURS}'><packages><fingerprints/></packages></integrity>")
+    (package,) = reply.xpath("//o:package", namespaces=names)
+    assert package.xpath("string(o:header-status)", namespaces=names) == "ok"
+    assert package.xpath("string(o:install-time)", namespaces=names) != package.xpath(
+        "string(o:run-time)", namespaces=names
+    )
+    assert package.xpath("o:drift/o:path/text()", namespaces=names) == list(device.installed.verify("tool"))
+    # Writing to a file takes its setuid bit away.
+    assert set(package.xpath("o:drift/o:change/text()", namespaces=names)) >= {"contents"}
+    assert b"backdoor" not in etree.tostring(reply)
+    # The next change is found without being asked for.
+    (device.root / "usr/bin/raw").unlink()
+    changed = device.told_of_change()
+    assert changed.xpath("string(o:package/o:previous-run-time)", namespaces=names) == package.xpath(
+        "string(o:run-time)", namespaces=names
+    )
+    # The dossier over SSH has the same values.
+    shown = device.agent.exec("show platform security integrity dossier include packages").stdout
+    (node,) = json.loads(shown[shown.index("{") :])["packages"]["node"]
+    ((told,),) = (database["package"] for database in node["package-database"])
+    assert told["rpm-fingerprint-run-time"] == changed.xpath("string(o:package/o:run-time)", namespaces=names)
+    assert [each["path"] for each in told["drift"]] == ["/usr/bin/raw", "/usr/bin/tool"]

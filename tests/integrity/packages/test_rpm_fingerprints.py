@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sqlite3
 import stat
 import struct
 import subprocess
@@ -307,6 +308,40 @@ def test_other_databases_are_read_through_rpm(installed, signing_key, tmp_path):
     installed.database.rename(installed.database.with_name("Packages.db"))
     host = RootedHost(installed.root, commands={RPM_EXPORTS[DATABASE]: CommandResult(0, exported)})
     assert tool(installed, signing_key, host=host) == expected
+
+
+def test_a_database_of_berkeley_db(installed, signing_key):
+    """As RHEL 8 has it: written by Berkeley DB's own program, exported by the command of the agent, which does not know
+    the format. rpm reads it, too."""
+    expected = tool(installed, signing_key)
+    blobs = sqlite3.connect(installed.database).execute("SELECT hnum, blob FROM Packages").fetchall()
+    # Record 0 has the number of the last header. Numbers are in the order of the machine.
+    records = [(0, struct.pack("=I", max(number for number, _ in blobs))), *blobs]
+    lines = [f" {content.hex()}" for number, blob in records for content in (struct.pack("=I", number), blob)]
+    text = "\n".join(["VERSION=3", "format=bytevalue", "type=hash", "HEADER=END", *lines, "DATA=END", ""])
+    database = installed.database.with_name("Packages")
+    subprocess.run(["db5.3_load", database], input=text.encode(), check=True, timeout=60)
+    installed.database.unlink()
+    installed.options = tuple(each.replace("sqlite", "bdb_ro") for each in installed.options)
+
+    command = RPM_EXPORTS[DATABASE]
+    elsewhere = (command[0], "--root", str(installed.root), *command[1:])
+    exported = subprocess.run(elsewhere, capture_output=True, check=True, timeout=60).stdout
+    host = RootedHost(installed.root, commands={command: CommandResult(0, exported)})
+    assert tool(installed, signing_key, host=host) == expected
+    (installed.root / "usr/bin/tool").chmod(0o755)
+    (installed.root / "usr/lib/tool/link").unlink()
+    found = letters(tool(installed, signing_key, host=host))
+    # By all: there is no index of names.
+    assert found == installed.verify("-a") == {"/usr/bin/tool": "M", "/usr/lib/tool/link": "missing"}
+
+
+def test_added_files_are_nobodys(installed, signing_key):
+    """As with rpm -V: a file that no package has is told by the inventory of files."""
+    before = tool(installed, signing_key)
+    (installed.root / "usr/lib/tool/added").write_text("backdoor\n")
+    assert tool(installed, signing_key) == before
+    assert installed.verify("tool") == {}
 
 
 def test_the_set_has_a_fingerprint(installed, signing_key):
