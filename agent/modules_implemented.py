@@ -43,6 +43,7 @@ FEATURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "Cisco-IOS-XR-linux-os-reboot-history-oper": (),
         "Cisco-IOS-XR-spirit-install-instmgr-oper": (),
         "Cisco-IOS-XR-install-oper": (),
+        "Cisco-IOS-XR-filesysinv-show-oper": (),
         "Cisco-IOS-XR-remote-attestation-act": (),
         "Cisco-IOS-XR-attestation-agent-ima-oper": (),
         "Cisco-IOS-XR-attestation-agent-cfg": (),

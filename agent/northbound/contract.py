@@ -92,13 +92,24 @@ class StateQuery:
 
     `keys`: for a list, the keys that the filter pins by content match ({} when it wants all entries). `children`: names
     of the children that can be selected, or None for all. Honouring either is optional: the caller filters again.
+    `descend` is how `below` finds what is asked of a child.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
     children: frozenset[str] | None = None
+    descend: Callable[[str], StateQuery] | None = field(default=None, compare=False)
 
     def wants(self, child: str) -> bool:
         return self.children is None or child in self.children
+
+    def below(self, *names: str) -> StateQuery | None:
+        """What the filter asks of a container or a list below; None: nothing. For who has much there."""
+        query = self
+        for name in names:
+            if not query.wants(name):
+                return None
+            query = StateQuery() if query.descend is None else query.descend(name)
+        return query
 
 
 #: For a container: its record or None when absent. For a list: records that hold their keys.

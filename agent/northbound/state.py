@@ -46,11 +46,21 @@ def _query(node: SchemaNode, selections: Sequence[Selection] | None) -> StateQue
         if any(_is_whole(selection) for selection in reached):
             return StateQuery()
         reached = [child for selection in reached for child in selection.children]
+    return _asked(node, reached)
+
+
+def _asked(node: SchemaNode, reached: Sequence[Selection]) -> StateQuery:
+    """What the selections, all of `node`, want of it and of what is below."""
+    keys = _pinned_keys(node, reached)
     if any(_is_whole(selection) for selection in reached):
-        children = None
-    else:
-        children = frozenset(child.schema.name for selection in reached for child in selection.children)
-    return StateQuery(keys=_pinned_keys(node, reached), children=children)
+        return StateQuery(keys)
+    below = [child for selection in reached for child in selection.children]
+
+    def descend(name: str) -> StateQuery:
+        chosen = [selection for selection in below if selection.schema.name == name]
+        return _asked(chosen[0].schema, chosen)
+
+    return StateQuery(keys, frozenset(child.schema.name for child in below), descend)
 
 
 def _is_whole(selection: Selection) -> bool:

@@ -92,6 +92,16 @@ def test_keys_that_a_filter_names_are_passed_on(sources):
     }
 
 
+def test_who_has_much_below_can_ask_what_is_wanted_there(sources):
+    sources.collect(wanted(f"{PORT}/counters", below=["packets"]))
+    query = sources.asked[PORT]
+    assert query.below("name") is None
+    assert query.below("counters").children == {"packets"}
+    assert query.below("counters", "packets") == StateQuery()
+    assert query.below("counters", "errors") is None
+    assert StateQuery().below("counters", "packets") == StateQuery()
+
+
 def test_other_matches_are_not(sources):
     sources.collect(wanted(f"{HEALTH}/fan", ("row", "1"), ("speed", "900"), below=["speed"]))
     assert sources.asked[f"{HEALTH}/fan"].keys == {"row": "1"}

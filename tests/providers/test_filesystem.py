@@ -9,7 +9,9 @@ import pytest
 from agent.integrity.errors import ResultCode, SourceUnavailableError
 from agent.integrity.filesystem import budget
 from agent.integrity.filesystem.chain import verify_chain
+from agent.northbound.contract import StateQuery
 from agent.northbound.errors import ProviderError
+from agent.providers.cisco import filesystem
 from agent.providers.filesystem.watch import FIRST_DELAY
 from agent.yang.errors import DataError
 from tests.providers.test_trustpoints import configuration, enrolled
@@ -264,3 +266,43 @@ def test_every_file_is_read_when_somebody_asks(machine):
         connection.execute("UPDATE file SET digest = ? WHERE name = ?", (b"0" * 32, b"tool"))
     told = machine.scan(full=True)
     assert (told["snapshot-type"], told["contents-modified"]) == ("full", 1)
+
+
+def cisco_state(machine):
+    inventory = machine.bench.state().get("Cisco-IOS-XR-filesysinv-show-oper:file-system-inventory")
+    return inventory and inventory["nodes"]["node"][0]["snapshot"]
+
+
+def test_cisco_s_model(machine, monkeypatch):
+    assert cisco_state(machine) is None
+    machine.configure(directory_set=[{"number": 2, "directory": ["/bin"]}])
+    machine.wait()
+    machine.scan(**{"directory-set": 2})
+    (machine.root / "bin/tool").unlink()
+    machine.scan()
+    state = cisco_state(machine)
+    assert [each["snapshot-id"] for each in state["all"]["xr"]["snapshot-id"]] == [0, 1]
+    changes = {file["name"]: file["change-kind"] for file in state["current"]["xr"]["files"]}
+    assert changes["/bin/tool"] == "change-kind-deleted"
+    [in_set] = state["directory-sets"]["directory-set"]
+    assert (in_set["on-demand-dir-set"], [file["name"] for file in in_set["files"]]) == (2, ["/bin/tool"])
+    # Too many for an answer: who asks for everything gets everything else.
+    monkeypatch.setattr(filesystem, "MAX_FILES", 3)
+    state = cisco_state(machine)
+    assert "files" not in state["current"]["xr"]
+    assert state["current"]["xr"]["snapshot-block-no"] == 1
+    nodes = filesystem.InventoryNodes(machine.watch)
+    monkeypatch.setattr(filesystem, "MAX_FILES", 0)
+    named = query({"snapshot": {"current": {"xr": {"files": {}}}}})
+    with pytest.raises(ProviderError) as caught:
+        nodes.nodes(named)
+    assert (caught.value.tag, caught.value.app_tag) == ("too-big", "too-many-files")
+    assert nodes.nodes(StateQuery(keys={"node-name": "0/RP1/CPU0"})) == []
+    machine.watch.store().path(0, 1).unlink()
+    monkeypatch.setattr(filesystem, "MAX_FILES", 1000)
+    assert "files" not in cisco_state(machine)["current"]["xr"]
+
+
+def query(wanted):
+    """The query of a filter that names these nodes."""
+    return StateQuery({}, frozenset(wanted), lambda name: query(wanted[name])) if wanted else StateQuery()

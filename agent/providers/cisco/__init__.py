@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.northbound.registry import Registry
 from agent.providers.auditing import audited
-from agent.providers.cisco import certificates, install, reboots
+from agent.providers.cisco import certificates, filesystem, install, reboots
 from agent.providers.cisco.crl_request import URL_LEAF, CrlRequest
 from agent.providers.cisco.public_keys import KEY_LISTS, PublicKeyState
 from agent.providers.cisco.rpc import KEY_LEAF, MODULE, TRUSTPOINT_LEAF, key_rpcs, trustpoint_rpcs, trustpool_rpcs
@@ -42,4 +42,5 @@ def register(registry: Registry, services: Services) -> None:
     for key_list in KEY_LISTS:
         registry.state(key_list.path, PublicKeyState(services.key_store, key_list).keys)
     registry.state(reboots.NODES, reboots.RebootState(services.host).nodes)
+    registry.state(filesystem.NODES, filesystem.InventoryNodes(services.inventory).nodes)
     install.register(registry, services.fingerprints, services.host)

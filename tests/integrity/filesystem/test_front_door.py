@@ -139,6 +139,39 @@ def test_the_page_s_commands_verify_a_snapshot_with_openssl(device, tmp_path):
     assert (done.returncode, done.stdout.strip()) == (0, "Signature Verified Successfully"), done.stderr
 
 
+CISCO = "http://cisco.com/ns/yang/Cisco-IOS-XR-filesysinv-show-oper"
+
+
+def cisco(device, inside):
+    """What a filter below `snapshot` selects."""
+    text = (
+        f"<file-system-inventory xmlns='{CISCO}'><nodes><node><node-name>0/RP0/CPU0</node-name>"
+        f"<snapshot>{inside}</snapshot></node></nodes></file-system-inventory>"
+    )
+    return etree.fromstring(device.session.get(("subtree", text)).data_xml.encode())
+
+
+def texts(element, name):
+    return [found.text for found in element.iter(f"{{{CISCO}}}{name}")]
+
+
+def test_cisco_s_model_has_the_same_snapshots(device):
+    snapshots = device.section()["node"][0]["snapshot"]
+    wanted = "<snapshot-info><snapshot-block-no/></snapshot-info>"
+    numbers = cisco(device, f"<all><xr><snapshot-id>{wanted}</snapshot-id></xr></all>")
+    assert texts(numbers, "snapshot-block-no") == ["0", "1"]
+    assert texts(numbers, "name") == []
+    first = cisco(device, "<all><xr><snapshot-id><snapshot-id>0</snapshot-id></snapshot-id></xr></all>")
+    assert texts(first, "name") == [file["name"] for file in snapshots[0]["files"]]
+    assert texts(first, "digest-value") == [
+        file["digest"]["digest-value"] for file in snapshots[0]["files"] if "digest" in file
+    ]
+    assert texts(first, "snap-time") == [snapshots[0]["snap-time"]]
+    current = cisco(device, "<current/>")
+    assert texts(current, "signature-type") == ["ecdsa"]
+    assert texts(current, "change-kind") == [file["change-kind"] for file in snapshots[1]["files"]]
+
+
 def test_what_no_package_has(device):
     (device.root / "bin/backdoor").touch()
     (device.root / "bin/backdoor").chmod(0o4755)
