@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from agent.integrity.errors import ResultCode
 from agent.integrity.ima import checking
 from agent.integrity.ima.checking import FindingKind
 from agent.integrity.judging.findings import Finding, Kind
@@ -53,6 +54,9 @@ def judge_ima(new: Dossier, latest: Dossier | None) -> Iterator[Finding]:
     section = _section(new)
     if section is None:
         return
+    if section.result_code == ResultCode.INCOMPLETE.value:
+        text = "The device can't read its log to the end: it is damaged"
+        yield Finding(Kind.BROKEN_IMA_LOG, text, section.name)
     before = _section(latest) if latest else None
     for found in checking.check_section(section.members, checking.section_end(before.members) if before else None):
         if found.kind is FindingKind.MALFORMED:

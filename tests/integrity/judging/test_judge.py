@@ -351,6 +351,11 @@ def test_the_ima_log_goes_on(new, found):
     assert codes(compared({"ima": new}, {"ima": ima(1, 5)})) == found
 
 
+def test_an_ima_log_that_the_device_can_t_read_to_its_end():
+    log = {**ima(1, 5), "result-code": "Incomplete", "reason": "Event 6 of the IMA log can't be read."}
+    assert codes(judge(evidence(dossier(ima=log)), Known())) == ["broken-ima-log", "section-incomplete"]
+
+
 def test_an_ima_log_that_does_not_agree_with_itself():
     log = ima(1, 5)
     log["node"][0]["ima-event-log"].pop(2)
