@@ -29,13 +29,13 @@ from agent.integrity import (
     content,
     dossier,
     envelope,
-    envelope_text,
     nonce,
     sections,
     signed_text,
     turns,
     verdict,
 )
+from agent.integrity.forms import envelope_text
 from agent.integrity.judging import findings, judge, long_json, reading
 from agent.integrity.sources import dpkg, inventory, reboots, rpm
 from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES

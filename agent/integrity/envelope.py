@@ -1,8 +1,8 @@
 """The signed envelope: evidence, the verifier's nonce, a signature, and the signer's certificates on request.
 
-docs/envelope.md defines it to the byte and shows its verification with the openssl command alone. What is signed is
-bytes, never re-parsed JSON. The key stays behind `Signer`; this module sees public things only. Nothing in here holds a
-payload: it is read from a Content and written to a Spool.
+docs/envelope.md defines it to the byte and shows its verification with the openssl command alone; docs/signed-forms.md
+does so for JWS and DSSE. What is signed is bytes, never re-parsed JSON. The key stays behind `Signer`; this module sees
+public things only. Nothing in here holds a payload: it is read from a Content and written to a Spool.
 """
 
 from __future__ import annotations
@@ -11,20 +11,32 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from agent.integrity import envelope_text
 from agent.integrity.certificate_path import PathFault, check_path, load_anchors
-from agent.integrity.compression import NONE, CompressionError, compressed, decompressed
+from agent.integrity.compression import NONE, CompressionError, compressed
 from agent.integrity.content import Content, Spool, SpoolLimitError
-from agent.integrity.envelope_text import Envelope, Head, digest_of, signed_bytes
+from agent.integrity.forms import dsse, envelope, jws
+from agent.integrity.forms.contract import Form, Order, Quoter, Received, Signer
 from agent.integrity.nonce import check_nonce
-from agent.integrity.signatures import ALGORITHMS, is_valid
+from agent.integrity.signatures import ALGORITHMS, UnsupportedKeyError, algorithm_for, is_valid_over
 from agent.integrity.signed_text import EnvelopeFormatError, SignedTextReader
 from agent.integrity.verdict import Failure, Verdict, by_severity
+
+__all__ = [
+    "FORMS",
+    "MAX_PAYLOAD_BYTES",
+    "PayloadTooLargeError",
+    "Quoter",
+    "SignedContent",
+    "Signer",
+    "payload_signed_by",
+    "sign_envelope",
+    "verify_envelope",
+]
 
 #: A payload above this is refused when signing, and when verifying; its envelope is a third larger.
 MAX_PAYLOAD_BYTES = 512 * 1024 * 1024
@@ -36,26 +48,9 @@ DEVICE_ATTRIBUTES = {
     x509.ObjectIdentifier("1.2.840.113549.1.9.8"): "unstructuredAddress",
 }
 
-#: Gets the digest of a payload and the name of the digest's algorithm, gives the bytes of `tpm-quote`.
-Quoter = Callable[[bytes, str], bytes]
-
-
-class Signer(Protocol):
-    """A private key that can be used but not seen.
-
-    Attributes:
-        algorithm: a name of signatures.ALGORITHMS that suits the key (signatures.algorithm_for).
-        chain: DER certificates, that of the key first, each next one the issuer of the one before.
-    """
-
-    @property
-    def algorithm(self) -> str: ...
-
-    @property
-    def chain(self) -> tuple[bytes, ...]: ...
-
-    def sign(self, data: bytes) -> bytes:
-        """The signature over `data` (hashing included)."""
+#: By name; the first member of a text tells which it is.
+FORMS: dict[str, Form] = {form.NAME: form for form in (envelope, jws, dsse)}
+_BY_FIRST_MEMBER: dict[bytes, Form] = {form.FIRST_MEMBER: form for form in (envelope, jws, dsse)}
 
 
 class PayloadTooLargeError(ValueError):
@@ -91,40 +86,33 @@ def sign_envelope(
     compression: str = NONE,
     quote: Quoter | None = None,
     folder: Path | None = None,
+    form: str = envelope.NAME,
+    is_dossier: bool = False,
 ) -> SignedContent:
     """The text of a signed envelope around `payload`, which belongs to it from then on.
 
     Args:
         compression: a name of compression.COMPRESSIONS.
-        quote: makes the member `tpm-quote` for a payload (None: the envelope has none).
+        quote: makes the quote of a TPM for a payload (None: there is to be none).
         folder: where a compressed payload is kept meanwhile.
+        form: a name of FORMS.
+        is_dossier: the payload is a dossier; the other forms say so.
 
-    Raises NonceError, PayloadTooLargeError, SpoolError, and what signer and quote raise; `payload` is closed then.
+    Raises NonceError, PayloadTooLargeError, UnsupportedFormError, SpoolError, and what signer and quote raise; then
+    `payload` is closed.
     """
+    order = Order(nonce, is_dossier, compression, include_certificate, quote)
+    held = payload
     try:
         check_nonce(nonce)
         if payload.size > MAX_PAYLOAD_BYTES:
             raise PayloadTooLargeError(f"the payload is larger than {MAX_PAYLOAD_BYTES} bytes")
-        packed = compressed(payload, compression, folder=folder, limit=MAX_PAYLOAD_BYTES)
+        held = FORMS[form].prepare(payload, order)
+        held = compressed(held, compression, folder=folder, limit=MAX_PAYLOAD_BYTES)
+        return SignedContent(held, FORMS[form].sign(held, order, signer))
     except BaseException:
-        payload.close()
+        held.close()
         raise
-    try:
-        algorithm = ALGORITHMS[signer.algorithm]
-        digest = digest_of(packed, algorithm.digest)
-        head = Head(
-            nonce=nonce,
-            digest_algorithm=algorithm.digest,
-            signature_algorithm=algorithm.name,
-            compression=compression,
-            tpm_quote=None if quote is None else quote(digest, algorithm.digest),
-        )
-        signature = signer.sign(signed_bytes(head, digest))
-    except BaseException:
-        packed.close()
-        raise
-    certificates = signer.chain if include_certificate else ()
-    return SignedContent(packed, lambda: envelope_text.write(head, packed, signature, certificates))
 
 
 def payload_signed_by(source: BinaryIO, keys: Iterable[object], *, limit: int) -> Content | None:
@@ -133,18 +121,15 @@ def payload_signed_by(source: BinaryIO, keys: Iterable[object], *, limit: int) -
 
     Raises EnvelopeFormatError, CompressionError, SpoolError (above `limit` bytes, or no room on the disk).
     """
-    payload = Spool(limit=limit)
-    envelope = envelope_text.read(SignedTextReader(source), payload)
-    if not any(_is_signed_by(envelope, key) for key in keys):
+    received = envelope.read(SignedTextReader(source), Spool(limit=limit), limit)
+    if received.problem or not any(_is_signed_by(received, key) for key in keys):
         return None
-    return decompressed(payload, envelope.head.compression, limit=limit)
+    return received.open().payload
 
 
-def _is_signed_by(envelope: Envelope, key: object) -> bool:
-    algorithm = ALGORITHMS.get(envelope.head.signature_algorithm)
-    if algorithm is None or algorithm.digest != envelope.head.digest_algorithm or envelope.payload_digest is None:
-        return False
-    return is_valid(algorithm, key, envelope.signature, signed_bytes(envelope.head, envelope.payload_digest))
+def _is_signed_by(received: Received, key: object) -> bool:
+    algorithm = received.algorithm
+    return algorithm is not None and is_valid_over(algorithm, key, received.signature, received.message())
 
 
 _PATH_FAILURES = {
@@ -184,11 +169,27 @@ def verify_envelope(
     anchors = load_anchors(trust_anchor)
     payload = Spool(limit=MAX_PAYLOAD_BYTES)
     try:
-        envelope = envelope_text.read(SignedTextReader(source), payload)
+        received = _read(SignedTextReader(source), payload)
     except (EnvelopeFormatError, SpoolLimitError) as error:
         return Verdict((Failure.MALFORMED,), at, detail=f"{error}")
-    failures, verdict = _judged_head(envelope, payload, nonce, at)
-    certificates = envelope.certificates or tuple(chain)
+    failures: set[Failure] = set()
+    if received.tells_nonce and received.nonce != nonce:
+        failures.add(Failure.WRONG_NONCE)
+    if received.algorithm is None and received.algorithm_name is not None:
+        failures.add(Failure.UNSUPPORTED_ALGORITHM)
+    elif received.problem:
+        failures.add(Failure.MALFORMED)
+    verdict = Verdict(
+        (),
+        at,
+        detail=received.problem,
+        payload=None if received.is_packed else payload,
+        nonce=received.nonce,
+        signature_algorithm=received.algorithm_name,
+        payload_digest=received.payload_digest,
+        tpm_quote=received.tpm_quote,
+    )
+    certificates = received.certificates or tuple(chain)
     if not certificates:
         return replace(verdict, failures=by_severity(failures | {Failure.NO_CERTIFICATE}))
     path = check_path(certificates, anchors, at)
@@ -197,7 +198,7 @@ def verify_envelope(
     if leaf is None:
         return replace(verdict, failures=by_severity(failures))
     if not failures & {Failure.UNSUPPORTED_ALGORITHM, Failure.MALFORMED}:
-        verdict = _judged_payload(envelope, leaf, payload, failures, verdict)
+        verdict = _judged_payload(received, leaf.public_key(), nonce, failures, verdict)
     return replace(
         verdict,
         failures=by_severity(failures),
@@ -208,41 +209,34 @@ def verify_envelope(
     )
 
 
-def _judged_head(envelope: Envelope, payload: Spool, nonce: str | None, at: datetime) -> tuple[set[Failure], Verdict]:
-    """What can be said without a certificate."""
-    head = envelope.head
-    failures: set[Failure] = set()
-    if head.nonce != nonce:
-        failures.add(Failure.WRONG_NONCE)
-    algorithm = ALGORITHMS.get(head.signature_algorithm)
-    detail = ""
-    if algorithm is None:
-        failures.add(Failure.UNSUPPORTED_ALGORITHM)
-    elif algorithm.digest != head.digest_algorithm:
-        failures.add(Failure.MALFORMED)
-        detail = "digest-algorithm does not go with signature-algorithm"
-    return failures, Verdict(
-        (),
-        at,
-        detail=detail,
-        payload=payload if head.compression == NONE else None,
-        nonce=head.nonce,
-        signature_algorithm=head.signature_algorithm,
-        payload_digest=envelope.payload_digest,
-        tpm_quote=head.tpm_quote,
-    )
+def _read(reader: SignedTextReader, payload: Spool) -> Received:
+    form = _BY_FIRST_MEMBER.get(reader.line_starting())
+    if form is None:
+        raise EnvelopeFormatError("it begins like none of the forms that are known here")
+    return form.read(reader, payload, MAX_PAYLOAD_BYTES)
 
 
 def _judged_payload(
-    envelope: Envelope, leaf: x509.Certificate, payload: Spool, failures: set[Failure], verdict: Verdict
+    received: Received, key: object, nonce: str | None, failures: set[Failure], verdict: Verdict
 ) -> Verdict:
     """The signature, and what it vouches for: nothing is unpacked that nobody has signed."""
-    if not _is_signed_by(envelope, leaf.public_key()):
+    if received.algorithm is None:
+        # The form leaves it to the key.
+        try:
+            received = replace(received, algorithm=ALGORITHMS[algorithm_for(key)])
+        except UnsupportedKeyError:
+            failures.add(Failure.UNSUPPORTED_ALGORITHM)
+            return verdict
+    assert received.algorithm is not None
+    verdict = replace(verdict, signature_algorithm=received.algorithm_name or received.algorithm.name)
+    if not _is_signed_by(received, key):
         failures.add(Failure.BAD_SIGNATURE)
         return verdict
     try:
-        unpacked = decompressed(payload, envelope.head.compression, limit=MAX_PAYLOAD_BYTES)
-    except (CompressionError, SpoolLimitError) as error:
+        opened = received.open()
+    except (EnvelopeFormatError, CompressionError, SpoolLimitError) as error:
         failures.add(Failure.MALFORMED)
         return replace(verdict, detail=str(error))
-    return replace(verdict, payload=unpacked)
+    if opened.nonce != nonce:
+        failures.add(Failure.WRONG_NONCE)
+    return replace(verdict, payload=opened.payload, nonce=opened.nonce)

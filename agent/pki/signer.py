@@ -12,6 +12,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from agent.pki.keys import KeyType, PrivateKey
 
@@ -51,6 +52,10 @@ class CertificateSigner:
         """The signature over `data`."""
         return sign(self._key, data)
 
+    def sign_digest(self, digest: bytes) -> bytes:
+        """The signature over what has this digest, by the hash of the algorithm; not with Ed25519."""
+        return sign_digest(self._key, digest)
+
 
 def sign(key: PrivateKey, data: bytes) -> bytes:
     """The signature of `key` over `data`."""
@@ -61,3 +66,14 @@ def sign(key: PrivateKey, data: bytes) -> bytes:
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key.sign(data, ec.ECDSA(_ECDSA_DIGESTS[key.curve.name]))
     return key.sign(data)
+
+
+def sign_digest(key: PrivateKey, digest: bytes) -> bytes:
+    """The signature of `key` over what has this digest. Ed25519 signs data only: TypeError."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(digest, padding.PKCS1v15(), Prehashed(hashes.SHA256()))
+    if isinstance(key, dsa.DSAPrivateKey):
+        return key.sign(digest, Prehashed(hashes.SHA256()))
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.sign(digest, ec.ECDSA(Prehashed(_ECDSA_DIGESTS[key.curve.name])))
+    raise TypeError("an Ed25519 key signs no digests")

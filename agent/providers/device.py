@@ -54,6 +54,9 @@ class SigningArguments(Protocol):
     def include_tpm_quote(self) -> bool: ...
 
     @property
+    def form(self) -> str: ...
+
+    @property
     def compression(self) -> str: ...
 
 
@@ -105,6 +108,7 @@ class Device:
                     options.nonce,
                     include_certificate=options.include_certificate,
                     include_tpm_quote=options.include_tpm_quote,
+                    form=options.form,
                     compression=options.compression,
                 ),
             )

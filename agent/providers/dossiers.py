@@ -15,7 +15,7 @@ from typing import Final
 from agent.clock import Clock
 from agent.integrity.content import Spool
 from agent.integrity.dossier import SPOOL_BYTES, CollectionStoppedError, DossierRequest, collect
-from agent.integrity.envelope_text import digest_of
+from agent.integrity.forms.envelope_text import digest_of
 from agent.integrity.sections import DossierSources
 from agent.integrity.turns import Abandoned, QueueFullError, QueueTimeoutError, Turn, Turns
 from agent.storage.database import Database

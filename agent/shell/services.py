@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from agent.caller import Caller
 from agent.clock import Clock
 from agent.integrity.compression import NONE
+from agent.integrity.forms.envelope import NAME as ENVELOPE
 from agent.pki.certificates import CertificateView, RequestView
 from agent.pki.key_store import KeyPair
 from agent.pki.user_key_store import ImportedKey
@@ -41,12 +42,14 @@ class SignOptions:
         nonce: 1 to 128 printable ASCII characters.
         include_certificate: the envelope has the signer's certificates.
         include_tpm_quote: it has a quote of the TPM.
+        form: a name of integrity.envelope.FORMS.
         compression: a name of integrity.compression.
     """
 
     nonce: str
     include_certificate: bool = False
     include_tpm_quote: bool = False
+    form: str = ENVELOPE
     compression: str = NONE
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from agent.integrity.compression import COMPRESSIONS
+from agent.integrity.envelope import FORMS
 from agent.shell.dossier_arguments import read_nonce
 from agent.shell.errors import IncompleteCommandError, InvalidInputError
 from agent.shell.grammar import find_keyword
@@ -17,9 +18,13 @@ from agent.shell.words import Word
 
 _NONCE: Final = "nonce"
 _COMPRESS: Final = "compress"
-#: Word -> the option that it switches on.
-_INCLUDED: Final = {"include-certificate": "include_certificate", "include-tpm-quote": "include_tpm_quote"}
-_KEYWORDS: Final = (_NONCE, *_INCLUDED, _COMPRESS)
+#: Word -> the option that it stands for, and its value.
+_WORDS: Final[dict[str, tuple[str, object]]] = {
+    "include-certificate": ("include_certificate", True),
+    "include-tpm-quote": ("include_tpm_quote", True),
+    **{form: ("form", form) for form in FORMS},
+}
+_KEYWORDS: Final = (_NONCE, _COMPRESS, *_WORDS)
 
 
 def read_signing_options(words: Sequence[Word], line: str) -> SignOptions:
@@ -28,17 +33,20 @@ def read_signing_options(words: Sequence[Word], line: str) -> SignOptions:
     remaining = iter(words)
     for word in remaining:
         keyword = find_keyword(word, _KEYWORDS, line)
-        option = _INCLUDED.get(keyword or "", {_COMPRESS: "compression"}.get(keyword or "", keyword))
-        if option is None or option in given:
+        if keyword is None:
+            raise InvalidInputError(word.column)
+        option, value = _WORDS.get(keyword, (keyword, None))
+        if option in given:
             raise InvalidInputError(word.column)
         if keyword == _NONCE:
-            given[option] = read_nonce(_next(remaining))
+            value = read_nonce(_next(remaining))
         elif keyword == _COMPRESS:
-            given[option] = _choice(_next(remaining), COMPRESSIONS, line)
-        else:
-            given[option] = True
+            value = _choice(_next(remaining), COMPRESSIONS, line)
+        given[option] = value
     if _NONCE not in given:
         raise IncompleteCommandError
+    if _COMPRESS in given:
+        given["compression"] = given.pop(_COMPRESS)
     return SignOptions(**given)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.x509.oid import NameOID
 
 from agent.integrity.signatures import algorithm_for
@@ -47,6 +48,13 @@ class SoftwareSigner:
     @property
     def algorithm(self):
         return algorithm_for(self.key.public_key())
+
+    def sign_digest(self, digest):
+        name = self.algorithm
+        prehashed = Prehashed(HASHES[name.rpartition("-")[2]]())
+        if name.startswith("rsa"):
+            return self.key.sign(digest, padding.PKCS1v15(), prehashed)
+        return self.key.sign(digest, ec.ECDSA(prehashed) if name.startswith("ecdsa") else prehashed)
 
     def sign(self, data):
         name = self.algorithm

@@ -21,7 +21,7 @@ from agent.integrity import signed_text
 from agent.integrity.compression import COMPRESSIONS
 from agent.integrity.content import BytesContent, Spool, SpoolLimitError, joined
 from agent.integrity.envelope import PayloadTooLargeError, sign_envelope, verify_envelope
-from agent.integrity.envelope_text import Head, digest_of, signed_bytes
+from agent.integrity.forms.envelope_text import Head, digest_of, signed_bytes
 from agent.integrity.nonce import NonceError, check_nonce
 from agent.integrity.signatures import UnsupportedKeyError, algorithm_for
 from agent.integrity.verdict import Failure, human_report, json_report

@@ -1,16 +1,19 @@
 """Dossiers that are larger than the memory they may take, one at a time, over real SSH sessions."""
 
+import io
 import json
 import re
 import subprocess
 import time
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from lxml import etree
 
 from agent.integrity.envelope import verify_envelope
+from agent.shell.commands import COMMANDS
 from examples import journey
 from tests.agent_process import ADMIN, AgentProcess
 
@@ -181,3 +184,52 @@ def test_no_dossier_is_left_in_the_state_folder(large):
     opened = [str(link.readlink()) for link in Path(f"/proc/{large.process.pid}/fd").iterdir()]
     assert [name for name in opened if name.startswith(str(large.state)) and "(deleted)" in name] == []
     assert [path for path in large.state.iterdir() if path.is_file() and path.stat().st_size > 3_000_000] == []
+
+
+def show_commands():
+    """Every show command of the table, its words spelled out and its arguments filled in."""
+    for command in COMMANDS._commands:
+        words = [element.keywords[0] for element in command.elements if element.keywords and not element.optional]
+        if command.target.is_show:
+            yield " ".join(words)
+
+
+@pytest.mark.parametrize("form", ["envelope", "dsse", "jws"])
+def test_every_show_command_can_be_signed(large, tmp_path, form):
+    """In one go, and each is verified and compared with what the command shows otherwise."""
+    commands = sorted(set(show_commands()))
+    assert "show crypto ca certificates" in commands
+    for command in commands:
+        shown = large.exec(command).stdout.partition("\n")[2]
+        answer = large.exec(f"{command} | {SIGN} {form}")
+        with io.BytesIO(answer.stdout.encode()) as source:
+            anchor = (large.state.parent / "root.pem").read_bytes()
+            verdict = verify_envelope(source, anchor, NONCE, datetime.now(UTC))
+        assert verdict.failures == (), command
+        # Times and the seconds since the start move on.
+        assert digits_gone(verdict.payload_bytes().decode()) == digits_gone(shown.rstrip("\n"))
+        assert names_of_form(answer.stdout) == form
+
+
+def names_of_form(answer):
+    return {"envelope-version": "envelope", "payloadType": "dsse", "protected": "jws"}[answer.split('"')[1]]
+
+
+def digits_gone(text):
+    return re.sub(r"\d+", "0", text.rstrip("\n"))
+
+
+@pytest.mark.parametrize("form", ["dsse", "jws"])
+def test_other_forms_by_rpc(large, form):
+    with large.connect() as session:
+        sign = f"<sign><nonce>{NONCE}</nonce><include-certificate>true</include-certificate><form>{form}</form></sign>"
+        collect = f'<collect-dossier xmlns="{INTEGRITY}"><selector>packages</selector>{sign}</collect-dossier>'
+        reply = journey.rpc(session, collect)
+        text = reply.findtext(f"{{{INTEGRITY}}}envelope")
+        state = large.state_of_dossiers(session)
+    anchor = (large.state.parent / "root.pem").read_bytes()
+    verdict = verify_envelope(io.BytesIO(text.encode()), anchor, NONCE, datetime.now(UTC))
+    assert verdict.failures == ()
+    assert "packages" in json.loads(verdict.payload_bytes())
+    assert leaf(state, "dossier/signature/form") == form
+    assert leaf(state, "dossier/digest") == sha256(verdict.payload_bytes()).hexdigest()

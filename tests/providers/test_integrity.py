@@ -12,6 +12,7 @@ from agent.integrity.envelope import verify_envelope
 from agent.integrity.sections import Section
 from agent.northbound.errors import ProviderError
 from agent.providers.device import Device
+from agent.shell.services import SignOptions
 from agent.storage.dossier_log import DossierLog
 from agent.yang.errors import DataError
 from tests.providers.bench import ALICE
@@ -27,7 +28,7 @@ def verify(bench, text, nonce):
     )
 
 
-SIGNED = SimpleNamespace(nonce="1580", include_certificate=True, include_tpm_quote=False, compression="none")
+SIGNED = SignOptions("1580", include_certificate=True)
 
 
 def never():

@@ -141,6 +141,9 @@ class TestPipes:
             ("utility sign include-t include-c nonce 1580", SignOptions("1580", True, True)),
             ("utility sign compress gzip nonce 1580", SignOptions("1580", compression="gzip")),
             ("utility sign comp g nonce 1580", SignOptions("1580", compression="gzip")),
+            ("utility sign nonce 1580 jws compress zstd", SignOptions("1580", form="jws", compression="zstd")),
+            ("utility sign d nonce 1580 include-c", SignOptions("1580", form="dsse", include_certificate=True)),
+            ("utility sign envelope nonce 1580", SignOptions("1580")),
         ],
     )
     def test_any_show_command_can_be_signed(self, pipe, options):

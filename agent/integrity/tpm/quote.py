@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from agent.integrity.envelope_text import SIGNATURE_VERSION
+from agent.integrity.forms.envelope_text import SIGNATURE_VERSION
 from agent.integrity.tpm.attestation import Attestation, AttestationError, read_attestation
 from agent.tpm.structures import HASHES, REGISTERS, Algorithm, Signature, read_signature
 from agent.tpm.wire import Reader, WireError

@@ -8,6 +8,7 @@ from typing import Final
 from agent.integrity.content import SpoolFullError, SpoolLimitError
 from agent.integrity.dossier import MAX_SELECTORS, CollectionStoppedError, DossierRequestError
 from agent.integrity.envelope import MAX_PAYLOAD_BYTES, PayloadTooLargeError
+from agent.integrity.forms.contract import UnsupportedFormError, WholeTextTooLargeError
 from agent.integrity.nonce import MAX_NONCE_LENGTH, NonceError
 from agent.integrity.turns import MAX_WAITING, WAITING_SECONDS, QueueFullError, QueueTimeoutError
 from agent.pki.errors import KeyNotFoundError
@@ -36,6 +37,8 @@ INTEGRITY_REFUSALS: Final[Refusals] = MappingProxyType(
             "payload",
             f"At most {MAX_PAYLOAD_BYTES} bytes can be signed: sign a digest of them.",
         ),
+        UnsupportedFormError: Refusal("operation-failed", "unsupported-form", "form"),
+        WholeTextTooLargeError: Refusal("resource-denied", "payload-too-large", "payload"),
         SpoolLimitError: Refusal(
             "resource-denied",
             "payload-too-large",

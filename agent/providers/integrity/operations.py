@@ -13,6 +13,7 @@ from agent.integrity.compression import NONE
 from agent.integrity.content import Content
 from agent.integrity.dossier import DossierRequest
 from agent.integrity.envelope import Quoter, SignedContent, Signer, sign_envelope
+from agent.integrity.forms.envelope import NAME as ENVELOPE
 from agent.integrity.sections import MAX_COMMITS, CommitSummary, DossierSources
 from agent.integrity.sources.description import Product
 from agent.integrity.tpm.quote import extra_data
@@ -27,18 +28,18 @@ from agent.providers.system.state import AGENT_NAME
 from agent.storage.commit_log import CommitLog
 
 PRODUCT: Final = Product(AGENT_NAME, __version__)
-ENVELOPE: Final = "envelope"
 
 #: Through what a commit came, by whether it had a NETCONF session.
 _CLIENTS: Final = MappingProxyType({True: "netconf", False: "cli"})
 _LEAVES: Final = MappingProxyType(
-    {"nonce": "nonce", "payload": "payload", "selector": "selector", "tpm": "include-tpm-quote"}
+    {"nonce": "nonce", "payload": "payload", "selector": "selector", "tpm": "include-tpm-quote", "form": "form"}
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SigningOptions:
-    """How something is to be signed. `compression`: a name of integrity.compression. `include_tpm_quote`: with a quote
+    """How something is to be signed. `form`, `compression`: names of integrity.envelope.FORMS and
+    integrity.compression. `include_tpm_quote`: with a quote
     of the TPM."""
 
     nonce: str | None
@@ -92,6 +93,8 @@ class IntegrityOperations:
                 compression=options.compression,
                 quote=quoter,
                 folder=self._services.dossiers.folder,
+                form=options.form,
+                is_dossier=isinstance(payload, CollectedDossier),
             )
         if isinstance(payload, CollectedDossier):
             signature = DossierSignature(options.nonce, options.form, options.compression)
