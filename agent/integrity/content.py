@@ -6,6 +6,7 @@ holds it: it goes into a Spool, and is read from there as often as needed, in pi
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
@@ -133,6 +134,12 @@ class Spool:
             at += len(piece)
             yield piece
 
+    def mapped(self) -> bytes | mmap.mmap:
+        """See the function of this name."""
+        self._flush()
+        # Nothing is nothing to map.
+        return mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_READ) if self._size else b""
+
     @property
     def closed(self) -> bool:
         return self._file.closed
@@ -157,3 +164,8 @@ class Spool:
                 at += written
         except OSError as error:
             raise SpoolFullError from error
+
+
+def mapped(content: Content) -> bytes | mmap.mmap:
+    """All of a content. That of a Spool is read from its file when it is used, and stays when the Spool is closed."""
+    return content.mapped() if isinstance(content, Spool) else b"".join(content.chunks())

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Final
 
-from agent.integrity.content import BytesContent, Content
+from agent.integrity.content import CHUNK_BYTES, Content, Spool
 from agent.integrity.envelope import verify_envelope
 from agent.integrity.judging.boot_log import judge_boot_log
 from agent.integrity.judging.boots import judge_boots
@@ -151,7 +151,7 @@ def read_evidence(
     plain = _DOSSIER.search(head)
     if plain is not None:
         source.seek(plain.start(1))
-        return _read(None, BytesContent(source.read(MAX_DOSSIER + 1)))
+        return _read(None, _kept(source))
     verdict = verify_envelope(source, trust_anchor, nonce, at)
     if is_any_nonce and Failure.WRONG_NONCE in verdict.failures:
         source.seek(0)
@@ -160,6 +160,14 @@ def read_evidence(
     if verdict.payload is None:
         return Evidence(verdict, None)
     return _read(verdict, verdict.payload, is_nonce_checked=verdict.verified and nonce is not None and not is_any_nonce)
+
+
+def _kept(source: BinaryIO) -> Content:
+    """What follows in `source`, as far as it may be a dossier."""
+    spool = Spool(limit=MAX_DOSSIER + CHUNK_BYTES)
+    while spool.size <= MAX_DOSSIER and (piece := source.read(CHUNK_BYTES)):
+        spool.write(piece)
+    return spool
 
 
 def _read(verdict: Verdict | None, payload: Content, *, is_nonce_checked: bool = False) -> Evidence:

@@ -1,8 +1,8 @@
-"""JSON texts of hundreds of megabytes: what is small becomes Python values, what is long stays text until it is read.
+"""JSON texts of hundreds of megabytes: what is small becomes Python values, what is long stays where it is.
 
-`read_json` knows by their paths which arrays may be long. In their place stands a LongList, which parses one item at a
-time, each time it is iterated. Everything else is parsed at once, within limits of its size: Python's values need some
-twenty times the room of the text that makes them.
+`read_json` knows by their paths which arrays may be long. In their place stands a LongList, which parses some items at
+a time, each time it is iterated. Everything else is parsed at once, within limits of its size: Python's values need
+some twenty times the room of the text that makes them. The text is bytes in memory, or a mapped file.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NoReturn
+from mmap import mmap
+from typing import Any, Final, NoReturn, TypeAlias
 
-#: Characters of a value that is no long array, and of all of them together.
+#: Bytes of a value that is no long array, and of all of them together.
 MAX_VALUE: Final = 16 * 1024 * 1024
 MAX_VALUES: Final = 64 * 1024 * 1024
-#: Characters of one item of a long array.
+#: Bytes of one item of a long array.
 MAX_ITEM: Final = 1024 * 1024
 #: Items of all arrays and objects on the way to long arrays.
 MAX_CHILDREN: Final = 100_000
@@ -25,6 +26,10 @@ Path = tuple[str, ...]
 ITEMS: Final = "[]"
 
 
+#: JSON in UTF-8.
+Text: TypeAlias = bytes | mmap
+
+
 class JsonError(ValueError):
     """Not JSON as it is accepted here; the message says in what, without quoting it."""
 
@@ -32,7 +37,7 @@ class JsonError(ValueError):
 class LongList:
     """The items of a long array, parsed whenever they are iterated. Its text has been found to be JSON before."""
 
-    def __init__(self, text: str, start: int, count: int) -> None:
+    def __init__(self, text: Text, start: int, count: int) -> None:
         self._text = text
         self._start = start
         self._count = count
@@ -45,13 +50,13 @@ class LongList:
             yield from items
 
 
-def read_json(text: str, long_arrays: Sequence[Path]) -> Any:
+def read_json(text: Text, long_arrays: Sequence[Path]) -> Any:
     """The value of `text`, with a LongList at each of the paths that has an array. Raises JsonError."""
     return _Reader(text, long_arrays).read()
 
 
 class _Reader:
-    def __init__(self, text: str, long_arrays: Sequence[Path]) -> None:
+    def __init__(self, text: Text, long_arrays: Sequence[Path]) -> None:
         self._text = text
         self._long = frozenset(long_arrays)
         self._above = frozenset(path[:length] for path in long_arrays for length in range(len(path)))
@@ -72,11 +77,11 @@ class _Reader:
     def _value(self, position: int, path: Path) -> tuple[Any, int]:
         """The value that begins at `position`, and where the next token begins."""
         opening = self._text[position : position + 1]
-        if opening == "[" and path in self._long:
+        if opening == b"[" and path in self._long:
             return self._long_list(position)
-        if opening == "{" and path in self._above:
+        if opening == b"{" and path in self._above:
             return self._object(position, path)
-        if opening == "[" and path in self._above:
+        if opening == b"[" and path in self._above:
             return self._array(position, path)
         value, end = _limited(self._text, position, min(MAX_VALUE, self._value_room))
         self._value_room -= end - position
@@ -85,30 +90,33 @@ class _Reader:
     def _object(self, position: int, path: Path) -> tuple[dict[str, Any], int]:
         members: dict[str, Any] = {}
         position = _skip(self._text, position + 1)
-        if self._text.startswith("}", position):
+        if self._is_at(position, b"}"):
             return members, _skip(self._text, position + 1)
         while True:
-            if not self._text.startswith('"', position):
-                raise JsonError("it is not JSON")
             name, position = _limited(self._text, position, MAX_ITEM)
+            if not isinstance(name, str):
+                raise JsonError("it is not JSON")
             if name in members:
                 raise JsonError("a member stands in it twice")
-            members[name], position = self._child(_skip(self._text, position, ":", needed=True), (*path, name))
-            if self._text.startswith("}", position):
+            members[name], position = self._child(_skip(self._text, position, b":", needed=True), (*path, name))
+            if self._is_at(position, b"}"):
                 return members, _skip(self._text, position + 1)
-            position = _skip(self._text, position, ",", needed=True)
+            position = _skip(self._text, position, b",", needed=True)
 
     def _array(self, position: int, path: Path) -> tuple[list[Any], int]:
         items: list[Any] = []
         position = _skip(self._text, position + 1)
-        if self._text.startswith("]", position):
+        if self._is_at(position, b"]"):
             return items, _skip(self._text, position + 1)
         while True:
             item, position = self._child(position, (*path, ITEMS))
             items.append(item)
-            if self._text.startswith("]", position):
+            if self._is_at(position, b"]"):
                 return items, _skip(self._text, position + 1)
-            position = _skip(self._text, position, ",", needed=True)
+            position = _skip(self._text, position, b",", needed=True)
+
+    def _is_at(self, position: int, sign: bytes) -> bool:
+        return self._text[position : position + 1] == sign
 
     def _child(self, position: int, path: Path) -> tuple[Any, int]:
         self._child_room -= 1
@@ -123,10 +131,10 @@ class _Reader:
         return LongList(self._text, start, count), position
 
 
-def _batches(text: str, position: int) -> Iterator[tuple[list[Any], int]]:
+def _batches(text: Text, position: int) -> Iterator[tuple[list[Any], int]]:
     """The items of the array that begins at `position`, many at once, and where each next batch or token begins."""
     position = _skip(text, position + 1)
-    if text.startswith("]", position):
+    if text[position : position + 1] == b"]":
         yield [], _skip(text, position + 1)
         return
     while True:
@@ -135,9 +143,9 @@ def _batches(text: str, position: int) -> Iterator[tuple[list[Any], int]]:
             item, position = _limited(text, position, MAX_ITEM)
             items, position = [item], _skip(text, position)
         else:
-            items, position = _DECODER.decode(f"[{found[0]}]"), found.end()
-        at_end = text.startswith("]", position)
-        position = _skip(text, position + 1) if at_end else _skip(text, position, ",", needed=True)
+            items, position = _decoded(b"[%b]" % found[0]), found.end()
+        at_end = text[position : position + 1] == b"]"
+        position = _skip(text, position + 1) if at_end else _skip(text, position, b",", needed=True)
         yield items, position
         if at_end:
             return
@@ -156,48 +164,50 @@ def _no_number(text: str) -> NoReturn:
 
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
 
-_SPACE = r"[ \t\n\r]*+"
+
+def _decoded(text: bytes) -> Any:
+    return _DECODER.decode(text.decode())
+
+
+_SPACE = rb"[ \t\n\r]*+"
 _SPACES: Final = re.compile(_SPACE)
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-#: Most items have brackets within brackets at most: found in one step.
-_FLAT = rf"[\[{{](?:[^\"{{}}\[\]]++|{_STRING})*+[\]}}]"
-_SHALLOW: Final = re.compile(rf"[\[{{](?:[^\"{{}}\[\]]++|{_STRING}|{_FLAT})*+[\]}}]", re.DOTALL)
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+#: Most values have brackets within brackets at most: found in one step.
+_FLAT = rb"[\[{](?:[^\"{}\[\]]++|%b)*+[\]}]" % _STRING
+_DEEPER = rb"[\[{](?:[^\"{}\[\]]++|%b|%b)*+[\]}]" % (_STRING, _FLAT)
 _SEVERAL: Final = re.compile(
-    rf"(?:{_SHALLOW.pattern}{_SPACE},{_SPACE}){{0,99}}+{_SHALLOW.pattern}{_SPACE}(?=[,\]])", re.DOTALL
+    rb"(?:%b%b,%b){0,99}+%b%b(?=[,\]])" % (_DEEPER, _SPACE, _SPACE, _DEEPER, _SPACE), re.DOTALL
 )
-_TOKEN: Final = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
+#: A value: with few brackets, a text, or else a number or a word.
+_VALUE: Final = re.compile(rb"%b|%b|[^\s\"{}\[\],:]++" % (_DEEPER, _STRING), re.DOTALL)
+_TOKEN: Final = re.compile(rb"%b|[\[\]{}]" % _STRING, re.DOTALL)
+_DEPTH: Final = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 
 
-def _limited(text: str, position: int, limit: int) -> tuple[Any, int]:
-    """The value at `position`, which has at most `limit` characters, and its end."""
+def _limited(text: Text, position: int, limit: int) -> tuple[Any, int]:
+    """The value at `position`, which has at most `limit` bytes, and its end."""
     end = position + limit
-    if text.startswith(("{", "["), position) and _SHALLOW.match(text, position, end) is None:
-        depth = 0
-        for token in _TOKEN.finditer(text, position, end):
-            depth += _DEPTH.get(token[0], 0)
-            if depth == 0:
-                break
-        else:
-            raise JsonError("it is cut off" if end >= len(text) else f"a part of it is larger than {limit} characters")
-    value, found = _DECODER.raw_decode(text, position)
-    if found > end:
-        raise JsonError(f"a part of it is larger than {limit} characters")
-    return value, found
+    found = _VALUE.match(text, position, end)
+    if found is not None and found.end() < end:
+        return _decoded(found[0]), found.end()
+    depth = 0
+    for token in _TOKEN.finditer(text, position, end):
+        depth += _DEPTH.get(token[0], 0)
+        if depth == 0:
+            return _decoded(text[position : token.end()]), token.end()
+    raise JsonError("it is cut off" if end >= len(text) else f"a part of it is larger than {limit} bytes")
 
 
-_DEPTH: Final = {"{": 1, "[": 1, "}": -1, "]": -1}
-
-
-def _skip(text: str, position: int, sign: str = "", *, needed: bool = False) -> int:
+def _skip(text: Text, position: int, sign: bytes = b"", *, needed: bool = False) -> int:
     """Where the next token begins: after white space and, if it is there, `sign`."""
     position = _end_of_space(text, position)
-    if sign and text.startswith(sign, position):
+    if sign and text[position : position + 1] == sign:
         return _end_of_space(text, position + 1)
     if needed:
         raise JsonError("it is not JSON")
     return position
 
 
-def _end_of_space(text: str, position: int) -> int:
+def _end_of_space(text: Text, position: int) -> int:
     space = _SPACES.match(text, position)
     return position if space is None else space.end()

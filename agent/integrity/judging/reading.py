@@ -6,16 +6,14 @@ MalformedError for what has another shape than docs/dossier.md says.
 
 from __future__ import annotations
 
-import codecs
 import hashlib
-import io
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from agent.integrity.content import Content
+from agent.integrity.content import Content, mapped
 from agent.integrity.errors import ResultCode
 from agent.integrity.judging.long_json import ITEMS, JsonError, LongList, Path, read_json
 
@@ -104,17 +102,10 @@ def read_dossier(content: Content) -> Dossier:
     if content.size > MAX_DOSSIER:
         raise NotADossierError(f"it is larger than {MAX_DOSSIER} bytes")
     digest = hashlib.sha256()
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    text = io.StringIO()
+    for chunk in content.chunks():
+        digest.update(chunk)
     try:
-        for chunk in content.chunks():
-            digest.update(chunk)
-            text.write(decoder.decode(chunk))
-        text.write(decoder.decode(b"", final=True))
-    except UnicodeDecodeError:
-        raise NotADossierError("it is not text in UTF-8") from None
-    try:
-        members = read_json(text.getvalue(), _LONG_ARRAYS)
+        members = read_json(mapped(content), _LONG_ARRAYS)
     except JsonError as error:
         raise NotADossierError(str(error)) from None
     if not isinstance(members, dict):

@@ -47,7 +47,7 @@ def plain(value):
 @given(document=documents, indent=st.none() | st.integers(0, 2), ascii_only=st.booleans())
 def test_the_values_are_those_of_the_json_module(document, indent, ascii_only):
     text = json.dumps(document, indent=indent, ensure_ascii=ascii_only)
-    assert plain(read_json(text, PATHS)) == json.loads(text)
+    assert plain(read_json(text.encode("utf-8", "surrogatepass"), PATHS)) == json.loads(text)
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,7 +57,7 @@ def test_what_is_damaged_is_refused_or_what_the_json_module_reads(document, data
     at = data.draw(st.integers(0, len(text)))
     changed = text[:at] + data.draw(st.text(' ,:"[]{}\\ax1', max_size=3)) + text[at + data.draw(st.integers(0, 2)) :]
     try:
-        found = plain(read_json(changed, PATHS))
+        found = plain(read_json(changed.encode("utf-8", "surrogatepass"), PATHS))
     except JsonError:
         return
     assert found == json.loads(changed)
@@ -75,19 +75,19 @@ def test_what_is_damaged_is_refused_or_what_the_json_module_reads(document, data
 )  # fmt: skip
 def test_what_is_no_json(text):
     with pytest.raises(JsonError):
-        read_json(text, PATHS)
+        read_json(text.encode("utf-8", "surrogatepass"), PATHS)
 
 
 def test_limits(monkeypatch):
     monkeypatch.setattr(long_json, "MAX_ITEM", 100)
     monkeypatch.setattr(long_json, "MAX_VALUE", 200)
-    read_json(json.dumps({"top": ["x" * 50] * 1000}), PATHS)
+    read_json(json.dumps({"top": ["x" * 50] * 1000}).encode(), PATHS)
     for large in ({"top": [1, "x" * 150]}, {"top": [[1] * 100]}, {"top": [{"y": "x" * 150}]}, {"b": "x" * 300}):
         with pytest.raises(JsonError, match="larger than"):
-            read_json(json.dumps(large), PATHS)
+            read_json(json.dumps(large).encode(), PATHS)
     monkeypatch.setattr(long_json, "MAX_VALUES", 1000)
     with pytest.raises(JsonError, match="larger than"):
-        read_json(json.dumps({str(n): "x" * 150 for n in range(10)}), PATHS)
+        read_json(json.dumps({str(n): "x" * 150 for n in range(10)}).encode(), PATHS)
     monkeypatch.setattr(long_json, "MAX_CHILDREN", 5)
     with pytest.raises(JsonError, match="more than 5 parts"):
-        read_json(json.dumps({str(n): 1 for n in range(6)}), PATHS)
+        read_json(json.dumps({str(n): 1 for n in range(6)}).encode(), PATHS)
