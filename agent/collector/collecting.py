@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO, Final
 
@@ -35,12 +35,14 @@ class Plan:
         required: those that must have data.
         known_good: known good values of packages, or None.
         is_complete: ask for everything, not only for what is new.
+        is_quote_wanted: ask for quotes of TPMs, and refuse answers without.
     """
 
     selectors: tuple[str, ...] = SELECTORS
     required: tuple[str, ...] = ()
     known_good: KnownGood | None = None
     is_complete: bool = False
+    is_quote_wanted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,9 @@ class Collecting:
     ) -> tuple[Judgement, int]:
         now = self._clock.now()
         envelope.seek(0)
-        evidence = read_evidence(envelope, trust_anchor=anchors, nonce=nonce, at=now)
+        evidence = read_evidence(
+            envelope, trust_anchor=anchors, nonce=nonce, at=now, is_quote_required=self._plan.is_quote_wanted
+        )
         known = Known(
             baseline=earlier[0],
             latest=earlier[1],
@@ -132,7 +136,7 @@ class Collecting:
     def _question(self, target: Target, latest: Evidence | None) -> Question:
         """Only what is new is asked for."""
         nonce = secrets.token_hex(NONCE_BYTES)
-        question = Question(nonce, self._plan.selectors)
+        question = Question(nonce, self._plan.selectors, include_tpm_quote=self._plan.is_quote_wanted)
         if self._plan.is_complete or latest is None or latest.dossier is None:
             return question
         try:
@@ -141,4 +145,4 @@ class Collecting:
         except MalformedError:
             return question
         selectors = tuple(name for name in self._plan.selectors if name != IMA or not logs)
-        return Question(nonce, selectors, logs, tuple(blocks.items()))
+        return replace(question, selectors=selectors, ima=logs, first_snapshots=tuple(blocks.items()))

@@ -24,7 +24,10 @@ def command_line(question: Question) -> str:
     if question.inventory_options:
         words += ["filesystem-inventory-options", shlex.quote(question.inventory_options)]
     nonce = shlex.quote(question.nonce)
-    return f"{' '.join(words)} nonce {nonce} | utility sign nonce {nonce} include-certificate"
+    words += ["nonce", nonce, "|", "utility", "sign", "nonce", nonce, "include-certificate"]
+    if question.include_tpm_quote:
+        words.append("include-tpm-quote")
+    return " ".join(words)
 
 
 def ask_by_command(transport: paramiko.Transport, question: Question, time_limit: float, answer: BinaryIO) -> None:

@@ -38,6 +38,8 @@ def ask_by_netconf(transport: paramiko.Transport, question: Question, time_limit
         _leaf(wanted, "start-time", yang_date_and_time(log.start))
     sign = etree.SubElement(request, f"{{{INTEGRITY}}}sign")
     _leaf(sign, "include-certificate", "true")
+    if question.include_tpm_quote:
+        _leaf(sign, "include-tpm-quote", "true")
     reply = _request(transport, request, time_limit)
     envelope = reply.findtext(f"{{{INTEGRITY}}}envelope")
     if not envelope:

@@ -31,12 +31,14 @@ class Question:
         ima: where the IMA logs of nodes go on; none asks for the log as `selectors` have it.
         first_snapshots: node -> the first snapshot of the filesystem that is wanted; none asks for all. It is one that
             is known already, so that what follows can be seen to follow.
+        include_tpm_quote: a quote of the device's TPM is wanted, too.
     """
 
     nonce: str
     selectors: tuple[str, ...] = SELECTORS
     ima: tuple[Position, ...] = ()
     first_snapshots: tuple[tuple[str, int], ...] = ()
+    include_tpm_quote: bool = False
 
     @property
     def inventory_options(self) -> str:

@@ -64,6 +64,9 @@ examples:
     )
     collect.add_argument("--kgv", type=Path, metavar="KGV.json", help="known good values ('trustconf kgv build')")
     collect.add_argument("--kgv-key", type=Path, metavar="KEY.pem", help="public key of who signed them")
+    collect.add_argument(
+        "--tpm-quote", action="store_true", help="ask for a quote of the device's TPM too, and refuse an answer without"
+    )
     collect.add_argument("--full", action="store_true", help="ask for everything, not only for what is new")
     collect.add_argument(
         "--at-once",
@@ -109,6 +112,7 @@ def _collect(arguments: argparse.Namespace) -> int:
         required=tuple(arguments.require),
         known_good=_known_good(arguments),
         is_complete=arguments.full,
+        is_quote_wanted=arguments.tpm_quote,
     )
     targets = targets_of(arguments, by_command=arguments.ssh)
     clock, stop = SystemClock(), Stop()

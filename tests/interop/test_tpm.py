@@ -14,7 +14,7 @@ import pytest
 from lxml import etree
 
 from examples import journey
-from tests.agent_process import AgentProcess
+from tests.agent_process import ADMIN, AgentProcess
 from tests.enrollment import scep
 from tests.enrollment.by_hand import enrolled, where
 from tests.enrollment.openssl_ca import OpensslCa
@@ -266,3 +266,26 @@ def test_scep_enrolls_a_key_of_the_tpm_and_a_new_one_is_made_there(
     assert held["scep"] == "tpm"
     operator.unconfigure("scep")
     operator.call("zeroize-key-pair", TCK, type="rsa", label="scep")
+
+
+def test_collectors_ask_for_quotes_and_compare_them(device: Device, tmp_path: Path) -> None:
+    known_hosts, archive = tmp_path / "known_hosts", tmp_path / "archive.sqlite"
+    known_hosts.write_text(run("ssh-keyscan", "-p", str(device.agent.port), "127.0.0.1").stdout)
+    target = f"{ADMIN}@127.0.0.1:{device.agent.port}"
+    options = ["--known-hosts", known_hosts, "--key", device.agent.key_file, "--archive", archive]
+    shown = run("openssl", "x509", "-in", device.root, "-noout", "-fingerprint", "-sha256").stdout
+    command = [sys.executable, "-m", "agent.cli"]
+    trusted = run(*command, "trust", target, "--fingerprint", shown.partition("=")[2].strip(), *options)
+    assert trusted.returncode == 0, trusted.stderr
+    collect = [*command, "collect", target, *options, "--include", "system-integrity-snapshot", "--json"]
+    for by in ([], ["--ssh"]):
+        done = run(*collect, "--tpm-quote", *by)
+        [record] = json.loads(done.stdout)
+        assert record["accepted"], done.stdout + done.stderr
+        assert record["quoted-registers"] == "sha256:0,1,2,3,4,5,6,7,8,9,10,14"
+    # Another boot loader, or whoever can extend its register.
+    device.tpm.run("tpm2_pcrextend", f"4:sha256={'33' * 32}")
+    [record] = json.loads(run(*collect, "--tpm-quote").stdout)
+    assert record["accepted"]
+    found = {finding["name"]: finding.get("subject") for finding in record["findings"]}
+    assert found["boot-state-changed"] == "PCR 4"
