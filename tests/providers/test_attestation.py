@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import queue
+import threading
 from contextlib import closing
 from datetime import timedelta
 from types import SimpleNamespace
@@ -259,6 +260,28 @@ def test_the_cache_and_its_job_in_ciscos_words(machine):
         {"node-name": "0/RP0/CPU0", "chunk": [{"chunk-start-event": 1, "chunk-end-event": 1000}]}
     ]
     assert machine.cache()["cron-stat"]["cron"][0]["no-update-count"] == 1
+
+
+def test_nobody_waits_for_the_job_to_see_how_far_it_is(machine, monkeypatch):
+    monkeypatch.setattr("agent.integrity.ima.kept_log._PACE", 5)
+    machine.ima(usual(12))
+    reached, go_on = threading.Event(), threading.Event()
+
+    def report(events):
+        machine.watch.log.progress = events
+        if events == 10:
+            reached.set()
+            go_on.wait(60)
+
+    machine.watch.log._report = report
+    machine.watch.start()
+    machine.bench.clock.advance(FIRST_DELAY)
+    assert reached.wait(60)
+    assert machine.evidence()["ima"]["log"] == {"job-status": "reading", "events-read": "10"}
+    assert "node-cache-summary" not in machine.cache()
+    go_on.set()
+    machine.ran.get(timeout=60)
+    assert machine.evidence()["ima"]["log"].items() >= {"job-status": "idle", "events": "12"}.items()
 
 
 def test_the_interval_is_configured_in_either_model(machine):

@@ -40,9 +40,12 @@ class AttestationState:
         record: Record = {"job-status": "reading" if self._watch.is_reading else "idle"}
         record["events-read"] = self._watch.log.progress
         try:
-            position = self._watch.position()
+            position = self._watch.position_at_hand()
         except SourceUnavailableError as error:
             return record | {"result-code": error.code.value, "reason": error.reason}
+        if position is None:
+            # The first look is under way.
+            return record
         record |= {
             "result-code": (ResultCode.INCOMPLETE if position.problem else ResultCode.SUCCESS).value,
             "path": position.file.path,
@@ -124,7 +127,7 @@ class AttestationState:
 
     def _position(self) -> Position | None:
         try:
-            return self._watch.position()
+            return self._watch.position_at_hand()
         except SourceUnavailableError:
             return None
 

@@ -98,6 +98,7 @@ class LogWatch:
         self.log = KeptLog(host, clock, store)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._latest: Position | None = None
         self._stop = threading.Event()
         self._ran: float | None = None
         self.job = JobCounts()
@@ -136,6 +137,14 @@ class LogWatch:
     def position(self) -> Position:
         """The IMA log as it is now. Raises SourceUnavailableError."""
         return self._looked(whole=False).position
+
+    def position_at_hand(self) -> Position | None:
+        """The same for those who would rather not wait: while the job reads, what was known before, None if nothing
+        was. Raises SourceUnavailableError."""
+        with self._lock:
+            if self._thread is not None:
+                return self._latest
+        return self.position()
 
     def boot_log(self) -> BootJudgement:
         """The boot log as it is now."""
@@ -229,6 +238,8 @@ class LogWatch:
 
     def _looked(self, *, whole: bool) -> Look:
         look = self.log.look(whole=whole, is_stopped=self._stop.is_set)
+        with self._lock:
+            self._latest = look.position
         if look.corrupt:
             with self._lock:
                 self.corrupt = (*self.corrupt, *look.corrupt)[-MAX_CORRUPT:]
