@@ -31,9 +31,9 @@ class Device:
 
     def __init__(self, folder):
         folder.mkdir()
-        deb = build_deb(folder, "tool", {"/usr/bin/tool": "#!/bin/sh\n", "/usr/share/tool": "x\n"})
+        self.deb = build_deb(folder, "tool", {"/usr/bin/tool": "#!/bin/sh\n", "/usr/share/tool": "x\n"})
         self.root = folder / "root"
-        DpkgRoot(self.root).install(deb)
+        DpkgRoot(self.root).install(self.deb)
         # Of which the agent derives a serial number.
         self.write("etc/machine-id", f"{secrets.token_hex(16)}\n".encode())
         self.boot("first", 1613466917)
@@ -202,6 +202,50 @@ def test_a_file_that_somebody_changes(desk, devices):
     assert json.loads(desk.run("archive", "show", number).stdout)["nonce"] == nonce
 
 
+def known_good(desk, device):
+    """The options that name known good values of the device's package."""
+    key = desk.folder / "kgv.key"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, timeout=60)
+    subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", desk.folder / "kgv.pem"], check=True, timeout=60)
+    values = desk.folder / "KGV.json"
+    assert trustconf("kgv", "build", device.deb, "--sign-key", key, "-o", values).returncode == 0
+    return "--kgv", values, "--kgv-key", desk.folder / "kgv.pem"
+
+
+def test_the_same_offline(desk, devices):
+    """What was collected, judged by `trustconf verify`: beside known good values and an earlier dossier."""
+    kgv = known_good(desk, devices[1])
+    first = desk.collect("pe2", *kgv)[1]["pe2"]
+    (devices[1].root / "usr/share/tool").write_text("edited\n")
+    devices[1].regenerate()
+    status, told = desk.collect("pe2", *kgv)
+    assert status == 30
+    second = told["pe2"]
+    assert names(first, "alarm") == []
+    assert names(second, "alarm") == ["known-good-mismatch", "drift"]
+
+    files = {record["dossier"]: desk.folder / f"{record['dossier']}.json" for record in (first, second)}
+    for number, file in files.items():
+        desk.run("archive", "export", number, "-o", file)
+    (desk.folder / "root.pem").write_text(devices[1].root_pem)
+    anchor = ("--trust-anchor", desk.folder / "root.pem")
+    judged = [files[second["dossier"]], *anchor, "--nonce", second["nonce"], "--previous", files[first["dossier"]]]
+    done = trustconf("verify", *judged, *kgv, "--json")
+    assert done.returncode == 30
+    assert json.loads(done.stdout)["findings"] == second["findings"]
+    done = trustconf("verify", *judged)
+    assert done.returncode == 31
+    assert "Needs an explanation:\n  drift: tool-" in done.stdout
+    again = [files[first["dossier"]], *anchor, "--any-nonce", "--previous", files[second["dossier"]]]
+    assert trustconf("verify", *again).returncode == 22
+    edited = files[second["dossier"]].read_bytes().replace(b'"payload": "ey', b'"payload": "ez', 1)
+    (desk.folder / "edited.json").write_bytes(edited)
+    assert trustconf("verify", desk.folder / "edited.json", *judged[1:]).returncode == 14
+
+    (devices[1].root / "usr/share/tool").write_text("x\n")
+    devices[1].regenerate()
+
+
 def test_a_commit_and_an_old_answer(desk, devices):
     """What has changed is told once; an answer of yesterday is never believed, wherever it comes from."""
     desk.collect("pe2")
@@ -360,7 +404,7 @@ def _root(desk):
         return connection.execute("SELECT certificate FROM anchors").fetchone()[0]
 
 
-def test_trust_is_given_to_fingerprints_that_somebody_compared(tmp_path, devices, monkeypatch):
+def test_trust_is_given_to_fingerprints_that_somebody_compared(tmp_path, devices):
     desk = Desk(tmp_path, devices)
     known = desk.known_hosts.read_text()
     wrong = ":".join(["00"] * 32)

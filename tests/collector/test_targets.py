@@ -1,6 +1,7 @@
 """How devices are named, and what a run of the collector amounts to."""
 
 import io
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.collector.anchors import read_anchor
 from agent.collector.collecting import Outcome
 from agent.collector.command import command_line
 from agent.collector.errors import NoEvidenceError, Obstacle, TargetError
@@ -15,11 +17,14 @@ from agent.collector.progress import Progress
 from agent.collector.question import Question
 from agent.collector.report import exit_status
 from agent.collector.targets import Method, Target, distinct, parse_target, read_inventory
+from agent.commands.reading import CommandError
+from agent.commands.trust import _confirm
 from agent.integrity.judging.ima import Position
 from agent.integrity.judging.judge import Known, judge
 from agent.shell.dossier_arguments import read_dossier_arguments
 from agent.shell.words import read_command
 from tests.integrity.judging.dossiers import dossier, drifted, evidence, package, packages
+from tests.integrity.signers import usual
 
 DEFAULT = Target("", "")
 
@@ -126,6 +131,18 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere():
         progress.done(outcome())
         progress.end()
         assert wanted in stream.getvalue()
+
+
+@pytest.mark.parametrize(("answer", "trusted"), [("yes\n", True), (" YES \n", True), ("no\n", False), ("\n", False)])
+def test_a_person_at_a_terminal_is_asked(monkeypatch, capsys, answer, trusted):
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    anchor = read_anchor(usual()[0].pem)
+    if trusted:
+        _confirm(anchor, None)
+    else:
+        with pytest.raises(CommandError, match="nothing is trusted"):
+            _confirm(anchor, None)
+    assert "Is this the fingerprint" in capsys.readouterr().out
 
 
 @settings(max_examples=40, deadline=None)
