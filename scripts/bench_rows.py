@@ -22,6 +22,7 @@ from agent.daemon import OBJECTS_PER_COLLECTION
 from agent.storage.state_folder import StateFolder
 from scripts.bench_client import RawClient, rate, rpc, sessions
 from scripts.bench_enrollment import many_enrollments, one_enrollment
+from scripts.bench_packages import beside_package_managers
 from scripts.bench_table import InProcess, Table, timed
 from tests.agent_process import AgentProcess
 
@@ -197,6 +198,7 @@ def main() -> None:
         through_ssh(table, Path(folder), repeat)
         one_enrollment(table, Path(folder), repeat)
         many_enrollments(table, Path(folder))
+        beside_package_managers(table, Path(folder))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from agent.host.contract import DIGEST_SECONDS, FILE_SECONDS, MAX_ATTRIBUTE_BYTE
 from agent.host.errors import HostError, TimeLimitError, TooLargeError, UnreadableError, from_os_error
 
 _CHUNK = 1024 * 1024
+_SMALL_CHUNK = 4096
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
@@ -88,9 +89,12 @@ def digests(place: str, shown: str, algorithms: Sequence[str], clock: Clock) -> 
     try:
         descriptor = _open_quietly(place)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise UnreadableError(shown, "is not a regular file")
-            while part := os.read(descriptor, _CHUNK):
+            # Room for a mebibyte costs more than most files do; one byte more shows that there is no more.
+            chunk = min(_CHUNK, max(_SMALL_CHUNK, status.st_size + 1))
+            while part := os.read(descriptor, chunk):
                 for digest in running:
                     digest.update(part)
                 if clock.monotonic() > deadline:
