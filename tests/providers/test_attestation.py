@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.integrity.ima import blocks
 from agent.northbound.errors import ProviderError
 from agent.providers.attestation import log_rpcs
 from agent.providers.attestation.watch import FIRST_DELAY
@@ -547,6 +548,20 @@ def test_dossiers_with_all_events_and_with_the_new_ones(machine):
     unknown = dossier(machine, incremental_ima={"ima_start": [{"0/RP9/CPU0": {}}]})["incremental-ima"]
     assert unknown["result-code"] == "Node not available"
     assert machine.cache()["dossier-stat"] == {"success-count": 3, "fail-count": 0, "avg-time": 0}
+
+
+def test_a_log_that_changes_while_it_is_handed_out_costs_its_section_only(machine, monkeypatch):
+    monkeypatch.setattr(blocks, "read_block", lambda store, block: None)
+    log = usual(1500)
+    machine.ima(log)
+    position = machine.watch.position()
+    # The log is another one by the time that its second block is read.
+    monkeypatch.setattr(machine.watch, "position", lambda: position)
+    machine.ima(usual(1000).measure("/other", b"x"))
+    found = dossier(machine, "ima", "reboot-history")
+    assert found["ima"]["result-code"] == "Failed"
+    assert found["reboot-history"]["result-code"] == "Success"
+    assert machine.cache()["dossier-stat"] == {"success-count": 0, "fail-count": 1, "avg-time": 0}
 
 
 def test_dossiers_of_a_machine_without_ima(machine):

@@ -62,7 +62,8 @@ class LogRpcs:
         after, until = request.get("start-event-number", 0), request.get("end-event-number")
         with telling_absence():
             position = self._watch.position()
-            check_amount(after, min(position.events, until or position.events), "start-event-number")
+            last = position.events if until is None else min(until, position.events)
+            check_amount(after, last, "start-event-number")
             node = {
                 "node-location": NODE_NAME,
                 "up-time": uptime_seconds(self._host),

@@ -40,6 +40,10 @@ def ima_sections(host: Host, watch: LogWatch, clock: Clock) -> dict[str, Section
 
 
 def _counted(events: Any, watch: LogWatch, clock: Clock, began: float) -> Iterator[Members]:
-    """The events; when the last one is out, the dossier counts."""
-    yield from events
+    """The events; when the last one is out, or nobody wants them any more, the dossier counts."""
+    try:
+        yield from events
+    except BaseException:
+        watch.count_dossier(None)
+        raise
     watch.count_dossier(clock.monotonic() - began)
