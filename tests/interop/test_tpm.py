@@ -169,10 +169,15 @@ def test_a_quote_that_was_tampered_with_is_refused(device: Device, quoted: str, 
 
 
 def test_any_command_can_be_signed_with_a_quote(device: Device, tmp_path: Path) -> None:
-    signed = device.agent.exec(f"show version | utility sign nonce '{NONCE}' include-certificate include-tpm-quote")
     envelope = tmp_path / "envelope.json"
-    envelope.write_text(signed.stdout)
-    assert verify(device, envelope, NONCE, "--require-tpm-quote").returncode == 0
+    sign = f"show version | utility sign nonce '{NONCE}' include-certificate include-tpm-quote"
+    for form in ("", " jws", " compress gzip", " jws compress zstd"):
+        envelope.write_text(device.agent.exec(sign + form).stdout)
+        done = verify(device, envelope, NONCE, "--require-tpm-quote")
+        assert done.returncode == 0, done.stdout
+    refused = device.agent.exec(f"{sign} dsse")
+    assert refused.returncode == 1
+    assert "DSSE" in refused.stdout
     plain = device.agent.exec(f"show version | utility sign nonce '{NONCE}' include-certificate")
     envelope.write_text(plain.stdout)
     done = verify(device, envelope, NONCE, "--require-tpm-quote")
