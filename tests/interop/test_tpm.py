@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from tests.enrollment.openssl_ca import OpensslCa
 from tests.enrollment.operator import TCK, Operator
 from tests.peers.scep_responder import ScepResponder, fingerprint
 from tests.peers.swtpm import Swtpm
+from tests.test_cli import trustconf
 
 TOP = Path(__file__).parents[2]
 NONCE = "tpm 4711"
@@ -62,10 +62,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def verify(device: Device, envelope: Path, nonce: str = NONCE, *options: str) -> subprocess.CompletedProcess[str]:
-    return run(
-        sys.executable, "-m", "agent.cli", "verify", envelope,
-        "--trust-anchor", device.root, "--nonce", nonce, "--json", *options,
-    )  # fmt: skip
+    return trustconf("verify", envelope, "--trust-anchor", device.root, "--nonce", nonce, "--json", *options)
 
 
 def call_attestation(device: Device, rpc: str, **leaves: object) -> etree._Element:
@@ -279,18 +276,17 @@ def test_collectors_ask_for_quotes_and_compare_them(device: Device, tmp_path: Pa
     target = f"{ADMIN}@127.0.0.1:{device.agent.port}"
     options = ["--known-hosts", known_hosts, "--key", device.agent.key_file, "--archive", archive]
     shown = run("openssl", "x509", "-in", device.root, "-noout", "-fingerprint", "-sha256").stdout
-    command = [sys.executable, "-m", "agent.cli"]
-    trusted = run(*command, "trust", target, "--fingerprint", shown.partition("=")[2].strip(), *options)
+    trusted = trustconf("trust", target, "--fingerprint", shown.partition("=")[2].strip(), *options)
     assert trusted.returncode == 0, trusted.stderr
-    collect = [*command, "collect", target, *options, "--include", "system-integrity-snapshot", "--json"]
+    collect = ["collect", target, *options, "--include", "system-integrity-snapshot", "--json"]
     for by in ([], ["--ssh"]):
-        done = run(*collect, "--tpm-quote", *by)
+        done = trustconf(*collect, "--tpm-quote", *by)
         [record] = json.loads(done.stdout)
         assert record["accepted"], done.stdout + done.stderr
         assert record["quoted-registers"] == "sha256:0,1,2,3,4,5,6,7,8,9,10,14"
     # Another boot loader, or whoever can extend its register.
     device.tpm.run("tpm2_pcrextend", f"4:sha256={'33' * 32}")
-    [record] = json.loads(run(*collect, "--tpm-quote").stdout)
+    [record] = json.loads(trustconf(*collect, "--tpm-quote").stdout)
     assert record["accepted"]
     found = {finding["name"]: finding.get("subject") for finding in record["findings"]}
     assert found["boot-state-changed"] == "PCR 4"
