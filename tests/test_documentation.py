@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from agent.collector import archive, collecting, errors, ssh, targets
+from agent.collector import archive, archive_tables, collecting, errors, ssh, targets
 from agent.commands import collect, connecting
 from agent.integrity import (
     content,
@@ -471,7 +471,7 @@ PHRASES = {
         f"an inventory of {targets.MAX_INVENTORY // MIB} MiB",
         f"The nonce is {collecting.NONCE_BYTES} random bytes",
         f"port {targets.DEFAULT_PORT}, user {targets.DEFAULT_USER}",
-        f"0x{archive.APPLICATION_ID:08X}",
+        f"0x{archive_tables.APPLICATION_ID:08X}",
         f"`{connecting.DEFAULT_ARCHIVE}`",
     ),
     "dossier.md": (

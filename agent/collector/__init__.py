@@ -11,7 +11,8 @@ It is a small example of what a real collector does, and shares nothing with the
         command.py      the guide's show command on an SSH exec channel, by paramiko
     ssh.py          the connection under both: host keys, login, limits
     anchors.py      whom to trust: root certificates, taken over once, when somebody has compared a fingerprint
-    archive.py      the SQLite file of all that came, and what it was found to be (docs/collect.md has its tables)
+    archive.py, archive_tables.py
+                    the SQLite file of all that came, and what it was found to be (docs/collect.md has its tables)
     targets.py      which devices there are, and how to reach them
     report.py       what a person or a program reads in the end; `progress.py`: what a person sees meanwhile
     errors.py       why a device gave no evidence

@@ -19,74 +19,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from agent.clock import yang_date_and_time
+from agent.collector.archive_tables import APPLICATION_ID, TABLES, VERSION
 from agent.collector.errors import ArchiveError, NoEvidenceError
 from agent.integrity.judging.judge import Judgement
 from agent.integrity.judging.report import finding_record, judgement_record
 
-#: `PRAGMA application_id` of archives: "TCAR".
-APPLICATION_ID: Final = 0x54434152
-VERSION: Final = 1
 #: Seconds to wait for another collector that writes.
 BUSY_LIMIT: Final = 10.0
 #: Most of an envelope is base64, which zlib packs no better with more work.
 _COMPRESSION: Final = 1
 _PIECE: Final = 1024 * 1024
-
-_TABLES: Final = """
-CREATE TABLE devices (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    added TEXT NOT NULL
-);
-CREATE TABLE anchors (
-    device INTEGER NOT NULL REFERENCES devices (id),
-    sha256 TEXT NOT NULL,
-    certificate TEXT NOT NULL,
-    added TEXT NOT NULL,
-    PRIMARY KEY (device, sha256)
-);
-CREATE TABLE dossiers (
-    id INTEGER PRIMARY KEY,
-    device INTEGER NOT NULL REFERENCES devices (id),
-    received TEXT NOT NULL,
-    method TEXT NOT NULL,
-    nonce TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    envelope BLOB NOT NULL,
-    dossier_sha256 TEXT,
-    collected TEXT
-);
-CREATE INDEX dossiers_of_device ON dossiers (device, id);
-CREATE INDEX dossiers_by_digest ON dossiers (device, dossier_sha256);
-CREATE TABLE verdicts (
-    dossier INTEGER PRIMARY KEY REFERENCES dossiers (id),
-    exit_status INTEGER NOT NULL,
-    believed INTEGER NOT NULL,
-    in_order INTEGER NOT NULL,
-    accepted TEXT,
-    baseline INTEGER REFERENCES dossiers (id),
-    report TEXT NOT NULL
-);
-CREATE TABLE findings (
-    dossier INTEGER NOT NULL REFERENCES dossiers (id),
-    number INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    severity TEXT NOT NULL,
-    section TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    text TEXT NOT NULL,
-    facts TEXT NOT NULL,
-    PRIMARY KEY (dossier, number)
-);
-CREATE TABLE attempts (
-    id INTEGER PRIMARY KEY,
-    device INTEGER NOT NULL REFERENCES devices (id),
-    time TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    text TEXT NOT NULL,
-    dossier INTEGER REFERENCES dossiers (id)
-);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +105,7 @@ class Archive:
                 return
             if found != 0 or version != 0 or tables:
                 raise sqlite3.DatabaseError("it is not an archive of this version of trustconf")
-            for statement in _TABLES.split(";\n"):
+            for statement in TABLES.split(";\n"):
                 run(statement)
             run(f"PRAGMA application_id = {APPLICATION_ID}")
             run(f"PRAGMA user_version = {VERSION}")

@@ -12,7 +12,7 @@ from agent.clock import Clock
 from agent.collector.archive import Archive
 from agent.collector.asking import ask
 from agent.collector.errors import NoEvidenceError, Obstacle
-from agent.collector.question import SELECTORS, Question
+from agent.collector.question import SELECTORS, UNCOMPRESSED, Question
 from agent.collector.ssh import Access
 from agent.collector.targets import Target
 from agent.integrity.content import SpoolFullError
@@ -35,6 +35,7 @@ class Plan:
         required: those that must have data.
         known_good: known good values of packages, or None.
         is_complete: ask for everything, not only for what is new.
+        compression: how devices pack their dossiers.
         is_quote_wanted: ask for quotes of TPMs, and refuse answers without.
     """
 
@@ -43,6 +44,7 @@ class Plan:
     known_good: KnownGood | None = None
     is_complete: bool = False
     is_quote_wanted: bool = False
+    compression: str = UNCOMPRESSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,12 @@ class Collecting:
     def _question(self, target: Target, latest: Evidence | None) -> Question:
         """Only what is new is asked for."""
         nonce = secrets.token_hex(NONCE_BYTES)
-        question = Question(nonce, self._plan.selectors, include_tpm_quote=self._plan.is_quote_wanted)
+        question = Question(
+            nonce,
+            self._plan.selectors,
+            include_tpm_quote=self._plan.is_quote_wanted,
+            compression=self._plan.compression,
+        )
         if self._plan.is_complete or latest is None or latest.dossier is None:
             return question
         try:

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 import paramiko
 
 from agent.collector.errors import NoEvidenceError, Obstacle
-from agent.collector.question import Question
+from agent.collector.question import UNCOMPRESSED, Question
 
 _PIECE: Final = 64 * 1024
 #: Bytes of what a refusal says.
@@ -27,6 +27,8 @@ def command_line(question: Question) -> str:
     words += ["nonce", nonce, "|", "utility", "sign", "nonce", nonce, "include-certificate"]
     if question.include_tpm_quote:
         words.append("include-tpm-quote")
+    if question.compression != UNCOMPRESSED:
+        words += ["compress", question.compression]
     return " ".join(words)
 
 

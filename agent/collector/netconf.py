@@ -14,7 +14,7 @@ from ncclient.transport.ssh import SSHSession
 
 from agent.clock import yang_date_and_time
 from agent.collector.errors import NoEvidenceError, Obstacle
-from agent.collector.question import Question
+from agent.collector.question import UNCOMPRESSED, Question
 
 INTEGRITY: Final = "urn:trustconf:yang:trustconf-integrity"
 TRUSTPOINTS: Final = "urn:trustconf:yang:trustconf-trustpoints"
@@ -38,6 +38,8 @@ def ask_by_netconf(transport: paramiko.Transport, question: Question, time_limit
         _leaf(wanted, "start-time", yang_date_and_time(log.start))
     sign = etree.SubElement(request, f"{{{INTEGRITY}}}sign")
     _leaf(sign, "include-certificate", "true")
+    if question.compression != UNCOMPRESSED:
+        _leaf(sign, "compression", question.compression)
     if question.include_tpm_quote:
         _leaf(sign, "include-tpm-quote", "true")
     reply = _request(transport, request, time_limit)

@@ -21,6 +21,9 @@ SELECTORS: Final = (
 )
 
 
+UNCOMPRESSED: Final = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One request for a signed dossier.
@@ -31,6 +34,7 @@ class Question:
         ima: where the IMA logs of nodes go on; none asks for the log as `selectors` have it.
         first_snapshots: node -> the first snapshot of the filesystem that is wanted; none asks for all. It is one that
             is known already, so that what follows can be seen to follow.
+        compression: how the dossier is packed before it is signed: "none", "gzip" or "zstd".
         include_tpm_quote: a quote of the device's TPM is wanted, too.
     """
 
@@ -39,6 +43,7 @@ class Question:
     ima: tuple[Position, ...] = ()
     first_snapshots: tuple[tuple[str, int], ...] = ()
     include_tpm_quote: bool = False
+    compression: str = UNCOMPRESSED
 
     @property
     def inventory_options(self) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.commands.connecting import add_archive_option, add_connection_options, open_archive, targets_of
-from agent.commands.reading import MAX_SMALL_FILE, CommandError, read_bytes, read_text
-from agent.commands.verify import MAX_KNOWN_GOOD
+from agent.commands.reading import CommandError
+from agent.commands.standards import add_standards, known_good_files
 
 if TYPE_CHECKING:
     from agent.integrity.packages.known_good import KnownGood
@@ -55,15 +54,13 @@ examples:
     collect.add_argument(
         "--include", action="append", metavar="SECTION", help="a section to ask for; may be repeated (default: all)"
     )
+    add_standards(collect)
     collect.add_argument(
-        "--require",
-        action="append",
-        default=[],
-        metavar="SECTION",
-        help="a section that must have data; may be repeated",
+        "--compress",
+        choices=("none", "gzip", "zstd"),
+        default="none",
+        help="how the device packs its dossier, before it signs it (default none)",
     )
-    collect.add_argument("--kgv", type=Path, metavar="KGV.json", help="known good values ('trustconf kgv build')")
-    collect.add_argument("--kgv-key", type=Path, metavar="KEY.pem", help="public key of who signed them")
     collect.add_argument(
         "--tpm-quote", action="store_true", help="ask for a quote of the device's TPM too, and refuse an answer without"
     )
@@ -83,7 +80,7 @@ examples:
         help=f"that a device may take (default {DEFAULT_TIME_LIMIT})",
     )
     collect.add_argument("--json", action="store_true", help="print the report as JSON")
-    collect.set_defaults(command=_collect, usage_error=collect.error)
+    collect.set_defaults(command=_collect)
 
 
 def _number(allowed: range) -> type[int]:
@@ -105,14 +102,13 @@ def _collect(arguments: argparse.Namespace) -> int:
     from agent.collector.ssh import Access, Stop
     from agent.deadlines import Deadlines
 
-    if (arguments.kgv is None) is not (arguments.kgv_key is None):
-        arguments.usage_error("--kgv and --kgv-key go together")
     plan = Plan(
         selectors=tuple(dict.fromkeys([*(arguments.include or SELECTORS), *arguments.require])),
         required=tuple(arguments.require),
         known_good=_known_good(arguments),
         is_complete=arguments.full,
         is_quote_wanted=arguments.tpm_quote,
+        compression=arguments.compress,
     )
     targets = targets_of(arguments, by_command=arguments.ssh)
     clock, stop = SystemClock(), Stop()
@@ -143,10 +139,10 @@ def _collect(arguments: argparse.Namespace) -> int:
 def _known_good(arguments: argparse.Namespace) -> KnownGood | None:
     from agent.integrity.verification import UnusableError, load_known_good
 
-    if arguments.kgv is None:
+    files = known_good_files(arguments)
+    if files is None:
         return None
-    text, key = read_text(arguments.kgv, MAX_KNOWN_GOOD), read_bytes(arguments.kgv_key, MAX_SMALL_FILE)
     try:
-        return load_known_good(text, key)
+        return load_known_good(*files)
     except UnusableError as error:
         raise CommandError(str(error)) from error

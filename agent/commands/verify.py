@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from agent.commands.reading import MAX_SMALL_FILE, CommandError, opened, read_bytes, read_text
+from agent.commands.reading import MAX_SMALL_FILE, CommandError, opened, read_bytes
+from agent.commands.standards import add_standards, known_good_files
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-#: Bytes of known good values that are read at most.
-MAX_KNOWN_GOOD: Final = 64 * 1024 * 1024
 
 
 def add_verify(commands: Commands) -> None:
@@ -57,20 +55,12 @@ examples:
         "--any-nonce", action="store_true", help="take any nonce: says nothing of how old the evidence is"
     )
     verify.add_argument("--previous", type=Path, metavar="FILE", help="an earlier envelope or dossier of the device")
-    verify.add_argument("--kgv", type=Path, metavar="KGV.json", help="known good values ('trustconf kgv build')")
-    verify.add_argument("--kgv-key", type=Path, metavar="KEY.pem", help="public key of who signed them")
-    verify.add_argument(
-        "--require",
-        action="append",
-        default=[],
-        metavar="SECTION",
-        help="a section that must have data (packages, ima, ...); may be repeated",
-    )
+    add_standards(verify)
     verify.add_argument(
         "--require-tpm-quote", action="store_true", help="refuse an envelope that has no quote of a TPM"
     )
     verify.add_argument("--json", action="store_true", help="print the judgement as JSON")
-    verify.set_defaults(command=_verify, usage_error=verify.error)
+    verify.set_defaults(command=_verify)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -78,8 +68,6 @@ def _verify(arguments: argparse.Namespace) -> int:
     from agent.integrity.content import SpoolFullError
     from agent.integrity.verification import Standard, verify_report
 
-    if (arguments.kgv is None) is not (arguments.kgv_key is None):
-        arguments.usage_error("--kgv and --kgv-key go together")
     if str(arguments.evidence) == str(arguments.previous) == "-":
         raise CommandError("standard input can't be both dossiers")
     with ExitStack() as files:
@@ -89,7 +77,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             is_any_nonce=arguments.any_nonce,
             at=SystemClock().now(),
             previous=files.enter_context(opened(arguments.previous)) if arguments.previous else None,
-            known_good=_known_good(arguments),
+            known_good=known_good_files(arguments),
             required=arguments.require,
             is_quote_required=arguments.require_tpm_quote,
         )
@@ -100,9 +88,3 @@ def _verify(arguments: argparse.Namespace) -> int:
             raise CommandError(f"can't unpack the evidence: {error.reason}") from error
     print(report.text)
     return report.exit_status
-
-
-def _known_good(arguments: argparse.Namespace) -> tuple[str, bytes] | None:
-    if arguments.kgv is None:
-        return None
-    return read_text(arguments.kgv, MAX_KNOWN_GOOD), read_bytes(arguments.kgv_key, MAX_SMALL_FILE)

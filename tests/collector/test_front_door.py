@@ -1,6 +1,7 @@
 """The collector against real agents and false ones: trust, collect, be told, accept."""
 
 import base64
+import gzip
 import json
 import os
 import re
@@ -288,7 +289,7 @@ def test_only_what_is_new_is_asked_for(desk, devices):
     status, told = desk.collect("pe2", "--require", "ima")
     assert (status, told["pe2"]["accepted"]) == (0, True)
 
-    for count, method in enumerate(("--full", "--ssh", "--at-once=1"), 1):
+    for count, method in enumerate(("--full", "--ssh", "--compress=gzip"), 1):
         log.measure(f"/usr/bin/new{count}")
         device.ima(log)
         device.write(f"usr/bin/new{count}", b"new\n")
@@ -320,7 +321,8 @@ def payload(desk, number):
     exported = desk.folder / "envelope.json"
     desk.run("archive", "export", number, "-o", exported)
     text = exported.read_text()
-    return json.loads(base64.b64decode(json.loads(text[text.index("{") :])["payload"]))
+    content = base64.b64decode(json.loads(text[text.index("{") :])["payload"])
+    return json.loads(gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content)
 
 
 @pytest.fixture
