@@ -54,6 +54,9 @@ class SigningArguments(Protocol):
     def include_tpm_quote(self) -> bool: ...
 
     @property
+    def registers(self) -> tuple[int, ...]: ...
+
+    @property
     def form(self) -> str: ...
 
     @property
@@ -108,6 +111,7 @@ class Device:
                     options.nonce,
                     include_certificate=options.include_certificate,
                     include_tpm_quote=options.include_tpm_quote,
+                    registers=options.registers,
                     form=options.form,
                     compression=options.compression,
                 ),

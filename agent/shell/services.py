@@ -10,6 +10,7 @@ from agent.caller import Caller
 from agent.clock import Clock
 from agent.integrity.compression import NONE
 from agent.integrity.forms.envelope import NAME as ENVELOPE
+from agent.integrity.tpm.quoting import DEFAULT_REGISTERS
 from agent.pki.certificates import CertificateView, RequestView
 from agent.pki.key_store import KeyPair
 from agent.pki.user_key_store import ImportedKey
@@ -42,6 +43,7 @@ class SignOptions:
         nonce: 1 to 128 printable ASCII characters.
         include_certificate: the envelope has the signer's certificates.
         include_tpm_quote: it has a quote of the TPM.
+        registers: those that are quoted.
         form: a name of integrity.envelope.FORMS.
         compression: a name of integrity.compression.
     """
@@ -49,6 +51,7 @@ class SignOptions:
     nonce: str
     include_certificate: bool = False
     include_tpm_quote: bool = False
+    registers: tuple[int, ...] = DEFAULT_REGISTERS
     form: str = ENVELOPE
     compression: str = NONE
 

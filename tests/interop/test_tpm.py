@@ -172,6 +172,8 @@ def test_any_command_can_be_signed_with_a_quote(device: Device, tmp_path: Path) 
         envelope.write_text(device.agent.exec(sign + form).stdout)
         done = verify(device, envelope, NONCE, "--require-tpm-quote")
         assert done.returncode == 0, done.stdout
+    envelope.write_text(device.agent.exec(f"{sign} registers 7,0,7").stdout)
+    assert json.loads(verify(device, envelope).stdout)["quoted-registers"] == "sha256:0,7"
     refused = device.agent.exec(f"{sign} dsse")
     assert refused.returncode == 1
     assert "DSSE" in refused.stdout

@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from agent.integrity.certificate_proof import prove_certificates
 from agent.integrity.signatures import ALGORITHMS, algorithm_for, is_valid
 from agent.integrity.tpm.attestation import read_attestation
-from agent.integrity.tpm.quote import Quote, verify_quote
+from agent.integrity.tpm.quote import Quote, read_quote, verify_quote
 from agent.integrity.verification import Standard, verify_report
 from agent.northbound.errors import ProviderError
 from agent.providers.quotes.challenge_response import nonce_in_quote
+from agent.yang.errors import ValidationFailure
 from tests.integrity.ima.writer import usual as usual_log
 from tests.peers.swtpm import Swtpm
 from tests.pki.request_infos import request_info
@@ -293,3 +294,13 @@ def test_a_key_of_the_tpm_signs_the_request_that_a_client_has_written(device):
     )
     request = csr(device, "ecdsa-nistp256:lab", request_info(base64.b64decode(made["public-key"])))
     assert x509.load_der_x509_csr(request).is_signature_valid
+
+
+def test_registers_of_an_envelope_are_chosen(device):
+    enrolled(device)
+    request = {"payload": "eA==", "include-tpm-quote": True, "quoted-register": [14, 7]}
+    envelope = json.loads(device.call("/trustconf-integrity:sign", request)["envelope"])
+    quote = read_quote(base64.b64decode(envelope["tpm-quote"]))
+    assert list(quote.pcr_values["sha256"]) == [7, 14]
+    with pytest.raises(ValidationFailure, match="include-tpm-quote"):
+        device.call("/trustconf-integrity:sign", {"payload": "eA==", "quoted-register": [7]})

@@ -139,6 +139,7 @@ class TestPipes:
             ("util sign include-certificate nonce 1580", SignOptions("1580", include_certificate=True)),
             ("utility sign nonce 1580 include-tpm-quote", SignOptions("1580", include_tpm_quote=True)),
             ("utility sign include-t include-c nonce 1580", SignOptions("1580", True, True)),
+            ("utility sign include-t registers 0,10 nonce 1580", SignOptions("1580", False, True, (0, 10))),
             ("utility sign compress gzip nonce 1580", SignOptions("1580", compression="gzip")),
             ("utility sign comp g nonce 1580", SignOptions("1580", compression="gzip")),
             ("utility sign nonce 1580 jws compress zstd", SignOptions("1580", form="jws", compression="zstd")),
@@ -160,6 +161,14 @@ class TestPipes:
     @pytest.mark.parametrize("nonce", ["''", "ü", "x" * 129])
     def test_nonces_are_checked(self, nonce):
         assert "^\n% Invalid input" in run(f"show version | utility sign nonce {nonce}").text
+
+    @pytest.mark.parametrize("registers", ["24", "x", "0,", "-1", "٣", "0,,1", "1,0x1"])
+    def test_registers_are_checked(self, registers):
+        line = f"show version | utility sign nonce 1 include-tpm-quote registers {registers}"
+        assert "^\n% Invalid input" in run(line).text
+
+    def test_registers_are_of_no_use_without_a_quote(self):
+        assert run("show version | utility sign nonce 1 registers 0").text == "% Incomplete command.\n"
 
 
 class TestDossier:

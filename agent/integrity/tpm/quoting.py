@@ -17,8 +17,10 @@ from agent.integrity.tpm.quote import Quote, has_values
 from agent.tpm.commands import ENDORSEMENT
 from agent.tpm.device import Tpm
 from agent.tpm.errors import TpmUnusableError
-from agent.tpm.structures import Selection, attestation_key, public_key_der
+from agent.tpm.structures import REGISTERS, Selection, attestation_key, public_key_der
 
+#: The registers that can be quoted.
+ALL_REGISTERS: Final = range(REGISTERS)
 #: What is quoted if nothing else is asked for: firmware, its settings and boot loader (0 to 9), IMA (10), keys of the
 #: owner's own boot loader (14).
 DEFAULT_REGISTERS: Final = (*range(11), 14)

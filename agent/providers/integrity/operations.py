@@ -17,7 +17,7 @@ from agent.integrity.forms.envelope import NAME as ENVELOPE
 from agent.integrity.sections import MAX_COMMITS, CommitSummary, DossierSources
 from agent.integrity.sources.description import Product
 from agent.integrity.tpm.quote import extra_data
-from agent.integrity.tpm.quoting import TpmQuoter
+from agent.integrity.tpm.quoting import DEFAULT_REGISTERS, TpmQuoter
 from agent.integrity.turns import Abandoned
 from agent.pki.trustpoint import SYSTEM_TRUSTPOINT
 from agent.providers.dossiers import CollectedDossier, DossierSignature
@@ -39,12 +39,12 @@ _LEAVES: Final = MappingProxyType(
 @dataclass(frozen=True, slots=True)
 class SigningOptions:
     """How something is to be signed. `form`, `compression`: names of integrity.envelope.FORMS and
-    integrity.compression. `include_tpm_quote`: with a quote
-    of the TPM."""
+    integrity.compression. `include_tpm_quote`: with a quote of the TPM, over `registers`."""
 
     nonce: str | None
     include_certificate: bool = False
     include_tpm_quote: bool = False
+    registers: tuple[int, ...] = DEFAULT_REGISTERS
     form: str = ENVELOPE
     compression: str = NONE
 
@@ -107,7 +107,9 @@ class IntegrityOperations:
             return None
         tpm = TpmQuoter(self._services.tpm)
         tpm.require()
-        return lambda payload_digest, algorithm: tpm.quote(extra_data(options.nonce, payload_digest)).text()
+        wanted = tuple(sorted(set(options.registers)))
+        nonce = options.nonce
+        return lambda digest, algorithm: tpm.quote(extra_data(nonce, digest), registers=wanted).text()
 
     def _signer(self) -> Signer:
         return self._services.trustpoint_store.signer(SYSTEM_TRUSTPOINT)

@@ -9,6 +9,7 @@ from agent.integrity.content import BytesContent
 from agent.integrity.dossier import DossierRequest
 from agent.integrity.sections import asctime
 from agent.integrity.sources.description import NODE_NAME
+from agent.integrity.tpm.quoting import DEFAULT_REGISTERS
 from agent.northbound.contract import Record, RpcContext
 from agent.providers.integrity.operations import IntegrityOperations, SigningOptions
 
@@ -40,6 +41,7 @@ def _options(request: Record, nonce: str | None) -> SigningOptions:
         nonce=request.get("nonce", nonce),
         include_certificate=request["include-certificate"],
         include_tpm_quote=request["include-tpm-quote"],
+        registers=tuple(request.get("quoted-register", ())) or DEFAULT_REGISTERS,
         form=request["form"],
         compression=request["compression"],
     )
