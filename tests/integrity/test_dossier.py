@@ -1,9 +1,12 @@
 """Dossiers: the guide's keys in the guide's order, and nothing that a host does can spoil more than its section."""
 
+import errno
+import gc
 import json
 import os
 import re
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,10 +19,12 @@ from agent.host.errors import AbsentError, DeniedError, HostError, TimeLimitErro
 from agent.host.real import RealHost
 from agent.host.recording import Recording, RecordingHost, ReplayHost
 from agent.integrity import dossier
-from agent.integrity.content import Spool, joined
-from agent.integrity.dossier import DossierRequest, DossierRequestError, collect
+from agent.integrity.content import Spool, SpoolFullError, joined
+from agent.integrity.dossier import CollectionStoppedError, DossierRequest, DossierRequestError, collect
+from agent.integrity.errors import SourceUnavailableError
+from agent.integrity.json_pieces import json_pieces
 from agent.integrity.nonce import NonceError
-from agent.integrity.sections import MAX_COMMITS, SECTIONS, CommitSummary, DossierSources, asctime
+from agent.integrity.sections import MAX_COMMITS, SECTIONS, CommitSummary, DossierSources, Section, asctime
 from agent.integrity.sources.description import Product
 
 from .machines import MACHINE_ID, START, machine, sources
@@ -220,6 +225,148 @@ def test_a_section_that_is_too_large(host, monkeypatch):
     found = collected(host, "rollback-history", "packages", commits=COMMITS * 9)
     assert found["rollback-history"]["result-code"] == "Limit exceeded"
     assert found["packages"]["result-code"] == "Success"
+
+
+# Sections that are given piece by piece ------------------------------------------------------------------------------
+
+
+def giving(host, **sections):
+    """Sources in which these sections are added: name -> members."""
+    added = {
+        name.replace("_", "-"): Section("m", "r", lambda sources, request, members=members: members())
+        for name, members in sections.items()
+    }
+    return replace(sources(host, COMMITS), sections=added)
+
+
+def test_iterators_are_arrays_wherever_they_are(host):
+    def members():
+        return {
+            "node": [{"name": "0", "snapshot": ({"no": no, "files": iter([{"name": "a"}, no])} for no in range(2))}],
+            "none": iter(()),
+            "odd": (each for each in ('"\u00e9\n', None, True, 1.5, {}, [], {"x": iter(())}, ("t", "u"))),
+        }
+
+    found = json.loads(text_of(DossierRequest(["ima"]), giving(host, ima=members)))["ima"]
+    assert found == {
+        "result-code": "Success",
+        "model-name": "m",
+        "model-revision": "r",
+        "node": [
+            {"name": "0", "snapshot": [{"no": 0, "files": [{"name": "a"}, 0]}, {"no": 1, "files": [{"name": "a"}, 1]}]}
+        ],
+        "none": [],
+        "odd": ['"\u00e9\n', None, True, 1.5, {}, [], {"x": []}, ["t", "u"]],
+    }
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    )
+)
+def test_pieces_are_the_json_of_the_whole(value):
+    def lazy(value):
+        if isinstance(value, list):
+            return iter([lazy(each) for each in value])
+        return {name: lazy(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+    assert "".join(json_pieces(value)) == "".join(json_pieces(lazy(value))) == json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SourceUnavailableError("gone"), "Not present"),
+        (DeniedError("/dev/x", "refused"), "Permission denied"),
+        (RuntimeError("secret"), "Failed"),
+        (TypeError("secret"), "Failed"),
+    ],
+)
+def test_what_fails_midway_is_taken_back_and_spoils_nothing_else(host, error, code):
+    def rows():
+        yield from ({"row": number} for number in range(50_000))
+        raise error
+
+    given = giving(host, ima=lambda: {"node": rows()}, packages=lambda: {"node": iter([1])})
+    text = text_of(DossierRequest(["ima", "packages"]), given)
+    found = json.loads(text)
+    assert found["ima"]["result-code"] == code
+    assert found["packages"]["node"] == [1]
+    assert '"row"' not in text
+    assert "secret" not in text
+
+
+def test_a_dossier_at_its_limit_still_has_result_codes(host, monkeypatch):
+    monkeypatch.setattr(dossier, "MAX_DOSSIER_BYTES", 200_000)
+    rows = lambda: {"node": iter(["x" * 1000] * 150)}  # noqa: E731
+    text = text_of(DossierRequest(["ima", "packages", "a"]), giving(host, ima=rows, packages=rows))
+    codes = {name: each["result-code"] for name, each in json.loads(text).items() if isinstance(each, dict)}
+    assert (codes["ima"], codes["packages"], codes["a"]) == ("Success", "Limit exceeded", "Invalid option")
+    assert len(text) < 200_000
+
+
+def test_a_disk_that_is_full(host, monkeypatch, tmp_path):
+    """The section is left out; if there is not even room for that, there is no dossier."""
+    room = 4_000_000
+    write = os.pwrite
+
+    def limited(descriptor, data, at):
+        if at + len(data) > room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data, at)
+
+    monkeypatch.setattr("agent.integrity.content.os.pwrite", limited)
+    large = lambda: {"node": iter(["x" * 1000] * 9_000)}  # noqa: E731
+    found = json.loads(text_of(DossierRequest(["ima", "packages"]), giving(host, ima=large)))
+    assert found["ima"]["result-code"] == "Limit exceeded"
+    assert "no room" in found["ima"]["reason"]
+    assert found["packages"]["result-code"] == "Success"
+    room = 10
+    with pytest.raises(SpoolFullError):
+        collect(DossierRequest(), sources(host), Spool(tmp_path, limit=dossier.SPOOL_BYTES))
+
+
+def test_the_last_of_the_disk_is_left_to_others(host, monkeypatch):
+    monkeypatch.setattr("agent.integrity.content.RESERVED_BYTES", 2**60)
+    large = lambda: {"node": iter(["x" * 1000] * 9_000)}  # noqa: E731
+    found = json.loads(text_of(DossierRequest(["ima"]), giving(host, ima=large)))
+    assert found["ima"]["result-code"] == "Limit exceeded"
+
+
+def test_who_looks_on_sees_progress_and_may_end_it(host):
+    class Looking:
+        def __init__(self):
+            self.seen = []
+
+        def begin(self, section):
+            self.seen.append(section)
+
+        def progress(self, size):
+            self.seen.append(size)
+            if size > 300_000:
+                raise CollectionStoppedError
+
+        def end(self, result):
+            self.seen.append(result.code.value)
+
+    closed = []
+
+    def rows():
+        try:
+            while True:
+                yield "x" * 1000
+        finally:
+            closed.append(True)
+
+    looking = Looking()
+    with pytest.raises(CollectionStoppedError):
+        collect(DossierRequest(["ima"]), giving(host, ima=lambda: {"node": rows()}), Spool(limit=10**9), looking)
+    assert looking.seen[:3] == ["license-udi", looking.seen[1], "Success"]
+    assert looking.seen[-6] == "ima"
+    gc.collect()
+    assert closed == [True]
 
 
 ERRORS = [AbsentError, DeniedError, TooLargeError, TimeLimitError, UnreadableError]

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import subprocess
+import threading
 import time
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
+from ncclient import NCClientError
 
 from agent.integrity.envelope import verify_envelope
 from agent.shell.commands import COMMANDS
@@ -74,16 +76,17 @@ def verified(agent, file, payload):
     subprocess.run(openssl, capture_output=True, timeout=120, check=True)
 
 
-def test_a_large_dossier_takes_little_memory_over_ssh(large, tmp_path):
-    large.set_megabytes(24)
+@pytest.mark.parametrize("megabytes", [24, pytest.param(200, marks=pytest.mark.exhaustive)])
+def test_a_large_dossier_takes_little_memory_over_ssh(large, tmp_path, megabytes):
+    large.set_megabytes(megabytes)
     before = large.forget_peak()
     with (tmp_path / "envelope").open("wb") as output:
         command = [*large.ssh_command(f"{ADMIN}@127.0.0.1"), f"{DOSSIER} rollback-history reboot-history | {SIGN}"]
-        subprocess.run(command, stdout=output, stdin=subprocess.DEVNULL, timeout=120, check=True)
+        subprocess.run(command, stdout=output, stdin=subprocess.DEVNULL, timeout=600, check=True)
     assert large.memory("VmHWM") - before < MEMORY
     verified(large, tmp_path / "envelope", tmp_path / "payload")
     dossier = json.loads((tmp_path / "payload").read_bytes())
-    assert len(dossier["rollback-history"]["node"][0]["row"]) == 24 * 1024
+    assert len(dossier["rollback-history"]["node"][0]["row"]) == megabytes * 1024
     # What failed after as much again has left nothing.
     assert dossier["reboot-history"]["result-code"] == "Not present"
     assert dossier["reboot-history"]["reason"] == "the disk has come off"
@@ -178,6 +181,24 @@ def test_a_collection_ends_with_its_client_and_others_wait_meanwhile(large):
         assert int(leaf(state, "stopped")) == stopped + 1
         assert state.find(f"{{{INTEGRITY}}}in-progress") is None
     assert "rollback-history: Success" in large.log
+
+
+def test_a_collection_ends_with_its_session(large):
+    other = large.connect()
+    with large.connect() as session:
+        stopped = int(leaf(large.state_of_dossiers(session), "stopped"))
+        request = f'<collect-dossier xmlns="{INTEGRITY}"><selector>system-inventory</selector></collect-dossier>'
+
+        def ask():
+            with pytest.raises(NCClientError):
+                journey.rpc(other, request)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        eventually(lambda: large.state_of_dossiers(session).find(f"{{{INTEGRITY}}}in-progress"))
+        session.kill_session(other.session_id)
+        thread.join(30)
+        eventually(lambda: int(leaf(large.state_of_dossiers(session), "stopped")) == stopped + 1)
 
 
 def test_no_dossier_is_left_in_the_state_folder(large):

@@ -8,10 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.integrity.content import SpoolFullError
+from agent.integrity.dossier import CollectionStoppedError
 from agent.integrity.envelope import verify_envelope
 from agent.integrity.sections import Section
+from agent.integrity.turns import QueueFullError, QueueTimeoutError
 from agent.northbound.errors import ProviderError
 from agent.providers.device import Device
+from agent.providers.dossiers import MAX_UNSENT
 from agent.shell.services import SignOptions
 from agent.storage.dossier_log import DossierLog
 from agent.yang.errors import DataError
@@ -242,3 +246,55 @@ def test_who_asks_for_a_quote_where_there_is_no_tpm_is_refused(bench):
             bench.call(f"/trustconf-integrity:{path}", request)
         assert (refused.value.tag, refused.value.app_tag) == ("operation-failed", "tpm-absent")
         assert refused.value.path == "include-tpm-quote"
+
+
+@pytest.mark.parametrize(
+    ("error", "tag", "app_tag"),
+    [
+        (QueueFullError(), "resource-denied", "too-many-dossiers"),
+        (QueueTimeoutError(), "resource-denied", "dossier-wait-timeout"),
+        (SpoolFullError(), "resource-denied", "no-space"),
+        (CollectionStoppedError(), "operation-failed", "collection-stopped"),
+    ],
+)
+def test_why_there_is_no_dossier(bench, monkeypatch, error, tag, app_tag):
+    def run(*arguments):
+        raise error
+
+    monkeypatch.setattr(bench.services.dossiers.turns, "run", run)
+    with pytest.raises(ProviderError) as refusal:
+        bench.call(COLLECT)
+    assert (refusal.value.tag, refusal.value.app_tag) == (tag, app_tag)
+    counts = bench.services.dossiers.log.counts()
+    assert counts.collected == 0
+    assert counts.refused == isinstance(error, QueueFullError | QueueTimeoutError)
+    assert counts.stopped == isinstance(error, CollectionStoppedError)
+
+
+def test_dossiers_that_nobody_reads_are_limited(bench):
+    device = Device(bench.services)
+    unread = [device.dossier(arguments(), ALICE, never) for _ in range(MAX_UNSENT)]
+    with pytest.raises(ProviderError, match="read slowly"):
+        device.dossier(arguments(), ALICE, never)
+    unread[0].close()
+    unread[1] = None
+    unread += [device.dossier(arguments(), ALICE, never) for _ in range(2)]
+    assert bench.services.dossiers.log.counts().refused == 1
+
+
+@pytest.mark.parametrize("form", ["dsse", "jws"])
+def test_other_forms(bench, form):
+    enrolled(bench)
+    sign = {"nonce": "1", "include-certificate": True, "form": form, "compression": "zstd"}
+    dossier = verify(bench, bench.call(COLLECT, {"sign": sign})["envelope"], "1")
+    other = verify(bench, bench.call(SIGN, {"payload": base64.b64encode(b"x").decode(), **sign})["envelope"], "1")
+    assert (dossier.failures, other.failures, other.payload_bytes()) == ((), (), b"x")
+    assert json.loads(dossier.payload_bytes())["version"]["result-code"] == "Success"
+
+
+def test_a_key_that_a_form_has_no_algorithm_for(bench):
+    enrolled(bench, "dsa")
+    with pytest.raises(ProviderError) as refusal:
+        bench.call(COLLECT, {"sign": {"form": "jws"}})
+    assert (refusal.value.tag, refusal.value.app_tag) == ("operation-failed", "unsupported-form")
+    assert "another form" in refusal.value.message
