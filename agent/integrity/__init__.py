@@ -5,7 +5,10 @@
 - tpm/        quotes of a TPM, made and verified
 - packages/   fingerprints of the installed packages
 - filesystem/ snapshots of the file system, in a chain; keeps them itself, in a folder that it is given
-- envelope.py the signed envelope around a dossier or any other text; docs/envelope.md defines it to the byte
+- envelope.py the signature around a dossier or any other text, and its verification; forms/ has the forms: our own
+              envelope (docs/envelope.md), JWS, DSSE
+- turns.py    one dossier is collected at a time
+- content.py  texts that may be larger than memory: all of the above read and write them piece by piece
 
 A library without an agent around it: no YANG, no NETCONF, no database of the agent's. Private keys stay with the
 caller (`Signer`).

@@ -39,7 +39,7 @@ _ALWAYS_ALLOWED = 16 * 1024
 
 #: How much of a section is written, and looked upon, at once.
 _BATCH_CHARACTERS = 64 * 1024
-_BATCH_PIECES = 512
+_BATCH_PIECES = 128
 
 _PLAIN_MEMBERS = ("collection-start-time", "model-name", "model-revision", "collection-end-time")
 

@@ -26,7 +26,7 @@ BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
 SIGN = f"utility sign nonce {NONCE} include-certificate"
 DOSSIER = "show platform security integrity dossier include"
 #: Megabytes of memory that a dossier may take beside what the agent has anyway.
-MEMORY = 16
+MEMORY = 8
 
 
 class Agent(AgentProcess):
@@ -76,7 +76,7 @@ def verified(agent, file, payload):
     subprocess.run(openssl, capture_output=True, timeout=120, check=True)
 
 
-@pytest.mark.parametrize("megabytes", [24, pytest.param(200, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("megabytes", [16, pytest.param(200, marks=pytest.mark.exhaustive)])
 def test_a_large_dossier_takes_little_memory_over_ssh(large, tmp_path, megabytes):
     large.set_megabytes(megabytes)
     before = large.forget_peak()
@@ -94,7 +94,7 @@ def test_a_large_dossier_takes_little_memory_over_ssh(large, tmp_path, megabytes
 
 @pytest.mark.parametrize("version", [0, 1])
 def test_a_large_dossier_takes_little_memory_over_netconf(large, tmp_path, version):
-    large.set_megabytes(16)
+    large.set_megabytes(12)
     messages = [
         f"<hello xmlns='{BASE}'><capabilities><capability>urn:ietf:params:netconf:base:1.{version}</capability>"
         "</capabilities></hello>",
@@ -115,7 +115,7 @@ def test_a_large_dossier_takes_little_memory_over_netconf(large, tmp_path, versi
     envelope = etree.fromstring(reply, etree.XMLParser(huge_tree=True)).findtext(f"{{{INTEGRITY}}}envelope")
     (tmp_path / "envelope").write_text(envelope)
     verified(large, tmp_path / "envelope", tmp_path / "payload")
-    assert (tmp_path / "payload").stat().st_size > 16 * 1024 * 1000
+    assert (tmp_path / "payload").stat().st_size > 12 * 1024 * 1000
 
 
 def messages_of(stream, version):
@@ -202,8 +202,12 @@ def test_a_collection_ends_with_its_session(large):
 
 
 def test_no_dossier_is_left_in_the_state_folder(large):
-    opened = [str(link.readlink()) for link in Path(f"/proc/{large.process.pid}/fd").iterdir()]
-    assert [name for name in opened if name.startswith(str(large.state)) and "(deleted)" in name] == []
+    def is_left():
+        opened = [str(link.readlink()) for link in Path(f"/proc/{large.process.pid}/fd").iterdir()]
+        return any(name.startswith(str(large.state)) and "(deleted)" in name for name in opened)
+
+    # The collection of a session that has just been killed ends at its next row.
+    eventually(lambda: not is_left())
     assert [path for path in large.state.iterdir() if path.is_file() and path.stat().st_size > 3_000_000] == []
 
 
