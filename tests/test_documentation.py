@@ -36,7 +36,7 @@ from agent.integrity import (
     verdict,
 )
 from agent.integrity.forms import envelope_text
-from agent.integrity.judging import findings, judge, long_json, reading
+from agent.integrity.judging import findings, judge, long_json, reading, report
 from agent.integrity.sources import dpkg, inventory, reboots, rpm
 from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
 from agent.netconf import framing
@@ -462,7 +462,8 @@ PHRASES = {
         f"{reading.MAX_DOSSIER // MIB} MiB of dossier",
         f"{long_json.MAX_ITEM // MIB} MiB of JSON for one package, file or event; {long_json.MAX_VALUE // MIB} MiB for",
         f"{long_json.MAX_VALUES // MIB} MiB for all of that together",
-        f"At most {judge.MAX_OF_A_KIND} findings of a kind",
+        f"At most {judge.MAX_OF_A_KIND} findings of a kind are told one by one; lists have at most {report.MAX_LISTED}"
+        f" items, texts {report.MAX_TEXT} characters",
     ),
     "collect.md": (
         f"`--at-once {collect.DEFAULT_AT_ONCE}`",

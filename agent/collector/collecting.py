@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import tempfile
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import BinaryIO, Final
 from agent.clock import Clock
 from agent.collector.archive import Archive
 from agent.collector.asking import ask
-from agent.collector.errors import NoEvidenceError, Obstacle
+from agent.collector.errors import ArchiveError, NoEvidenceError, Obstacle
 from agent.collector.question import SELECTORS, UNCOMPRESSED, Question
 from agent.collector.ssh import Access
 from agent.collector.targets import Target
@@ -68,13 +69,22 @@ class Collecting:
         self._clock = clock
 
     def collect(self, target: Target) -> Outcome:
-        """Never raises NoEvidenceError: it is in the outcome, and in the archive."""
+        """What was in the way is in the outcome, and in the archive. Raises ArchiveError only."""
         try:
             judgement, number = self._collect(target)
         except NoEvidenceError as error:
-            self._archive.add_failure(target.name, error, self._clock.now())
-            return Outcome(target, error=error)
+            return self._failed(target, error)
+        except (ArchiveError, sqlite3.Error) as error:
+            raise ArchiveError(f"{self._archive.path} can't be used: {error}") from error
+        except Exception as error:
+            # What a device sends goes through libraries of others: it must not cost the other devices.
+            text = f"what the device sent was not understood ({type(error).__name__})"
+            return self._failed(target, NoEvidenceError(Obstacle.FAILED, text))
         return Outcome(target, judgement, number)
+
+    def _failed(self, target: Target, error: NoEvidenceError) -> Outcome:
+        self._archive.add_failure(target.name, error, self._clock.now())
+        return Outcome(target, error=error)
 
     def _collect(self, target: Target) -> tuple[Judgement, int]:
         anchors = self._archive.anchors(target.name)

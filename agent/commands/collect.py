@@ -95,6 +95,7 @@ def _number(allowed: range) -> type[int]:
 def _collect(arguments: argparse.Namespace) -> int:
     from agent.clock import SystemClock
     from agent.collector.collecting import Collecting, Plan
+    from agent.collector.errors import ArchiveError
     from agent.collector.many import collect_all
     from agent.collector.progress import Progress
     from agent.collector.question import SELECTORS
@@ -125,6 +126,8 @@ def _collect(arguments: argparse.Namespace) -> int:
             at_once=arguments.at_once,
             done=progress.done,
         )
+    except ArchiveError as error:
+        raise CommandError(str(error)) from error
     finally:
         progress.end()
         deadlines.stop()

@@ -8,6 +8,8 @@ import threading
 
 import paramiko
 
+END = b"]]>]]>"
+
 
 class FakeDevice(paramiko.ServerInterface):
     """Listens on a free port. `answer`: bytes and exit status for each command; None never answers anything, not even
@@ -63,6 +65,24 @@ class FakeDevice(paramiko.ServerInterface):
         self.commands.append(command.decode())
         threading.Thread(target=self._reply, args=(channel,), daemon=True).start()
         return True
+
+    def check_channel_subsystem_request(self, channel, name):
+        threading.Thread(target=self._speak_netconf, args=(channel,), daemon=True).start()
+        return name == "netconf"
+
+    def _speak_netconf(self, channel):
+        """`answer` is a hello, and what makes a reply of the text of a request."""
+        hello, reply = self.answer
+        with contextlib.suppress(OSError):
+            channel.get_transport().global_request("ping@example.com", wait=True)
+            channel.sendall(hello + END)
+            received = b""
+            while received.count(END) < 2:
+                data = channel.recv(65536)
+                if not data:
+                    return
+                received += data
+            channel.sendall(reply(received.split(END)[1].decode()) + END)
 
     def _reply(self, channel):
         output, status = self.answer

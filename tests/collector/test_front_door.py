@@ -379,6 +379,49 @@ def test_devices_that_give_no_evidence(desk, devices, fakes):
     assert desk.collect("dead", "pe2")[0] == 41
 
 
+HELLO = (
+    b"<hello xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'><capabilities><capability>"
+    b"urn:ietf:params:netconf:base:1.0</capability></capabilities><session-id>1</session-id></hello>"
+)
+BOMB = "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
+    f"<!ENTITY {name} '{f'&{before};' * 10}'>" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+def reply_with(content, doctype=""):
+    def reply(request):
+        number = re.search(r'message-id="([^"]*)"', request)[1]
+        netconf = "urn:ietf:params:xml:ns:netconf:base:1.0"
+        return f"{doctype}<rpc-reply xmlns='{netconf}' message-id='{number}'>{content}</rpc-reply>".encode()
+
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("hello", "reply", "obstacles"),
+    [
+        (b"<hello", None, {"bad-answer", "failed"}),
+        (b"\xff", None, {"bad-answer", "failed"}),
+        (HELLO, reply_with("<ok/>"), {"bad-answer"}),
+        (HELLO, reply_with(f"<envelope xmlns='{OURS}'>&i;</envelope>", f"{BOMB}]>"), {"bad-answer"}),
+        (HELLO, lambda request: b"<rpc-reply", {"bad-answer", "time-limit"}),
+        (HELLO, reply_with("<rpc-error><error-message>no</error-message></rpc-error>"), {"refused"}),
+    ],
+    ids=["no hello", "no text", "no envelope", "bomb", "cut", "refusal"],
+)
+def test_netconf_from_somebody_hostile(desk, devices, hello, reply, obstacles):
+    fake = FakeDevice((hello, reply))
+    try:
+        desk.add("fake", fake.port)
+        desk.know(fake.known_hosts_line)
+        (desk.folder / "root.pem").write_text(devices[0].root_pem)
+        desk.run("trust", "fake", "--root", desk.folder / "root.pem", "--fingerprint", devices[0].fingerprint)
+        status, told = desk.collect("fake", "--time-limit", "2")
+    finally:
+        fake.close()
+    assert (status, told["fake"]["error"] in obstacles) == (41, True), told
+
+
 def test_ctrl_c_keeps_what_is_there(desk, fakes):
     desk.add("silent", fakes["silent"].port)
     desk.know(fakes["silent"].known_hosts_line)

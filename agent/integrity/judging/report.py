@@ -11,6 +11,10 @@ from agent.integrity.judging.findings import Finding, Severity
 from agent.integrity.judging.judge import Judgement
 from agent.integrity.verdict import human_report, json_report
 
+#: Characters of a text, and items of a list, in a report.
+MAX_TEXT: Final = 2000
+MAX_LISTED: Final = 1000
+
 #: Severity -> how a person reads it. The order is that of the report.
 _HEADINGS: Final = {
     Severity.FAILURE: "Not to be believed:",
@@ -77,12 +81,23 @@ def finding_record(finding: Finding) -> dict[str, Any]:
         "name": finding.kind.code,
         "severity": finding.kind.severity.value,
         "text": printable(finding.text),
-        **({"section": finding.section} if finding.section else {}),
-        **({"subject": finding.subject} if finding.subject else {}),
-        **({"facts": dict(finding.facts)} if finding.facts else {}),
+        **({"section": _short(finding.section)} if finding.section else {}),
+        **({"subject": _short(finding.subject)} if finding.subject else {}),
+        **({"facts": _short(dict(finding.facts))} if finding.facts else {}),
     }
 
 
+def _short(value: Any) -> Any:
+    """The same, as far as it is not longer than a report may be: a device may send names of megabytes."""
+    if isinstance(value, str):
+        return value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + "..."
+    if isinstance(value, dict):
+        return {_short(name): _short(member) for name, member in list(value.items())[:MAX_LISTED]}
+    if isinstance(value, list | tuple):
+        return [_short(item) for item in value[:MAX_LISTED]]
+    return value
+
+
 def printable(text: str) -> str:
-    """Without what could control a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+    """Without what could control a terminal, and of limited length."""
+    return "".join(character if character.isprintable() else "?" for character in _short(text))

@@ -395,6 +395,14 @@ def test_a_device_can_not_control_the_terminal():
     judgement_text(judgement).encode()
 
 
+def test_reports_are_limited_whatever_names_a_device_sends():
+    (found,) = judgement_record(of_packages([package("x" * 100_000)], []))["findings"]
+    assert max(map(len, (found["text"], found["subject"]))) < 2100
+    drift = [{"path": f"/{n}", "class": "software", "change": []} for n in range(3000)]
+    (found,) = judgement_record(of_packages([drifted(drift=drift)], [package()]))["findings"]
+    assert len(found["facts"]["files"]) == 1000
+
+
 def test_findings_of_a_kind_are_limited(monkeypatch):
     monkeypatch.setattr(judging, "MAX_OF_A_KIND", 3)
     judgement = of_packages([package(f"p{n}") for n in range(9)], [])
