@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
-from tests.integrity.packages.deb_workshop import DpkgRoot
-from tests.integrity.packages.rpm_workshop import run
+from tests.integrity.packages.deb_workshop import DpkgRoot, build
+from tests.integrity.packages.rpm_workshop import SigningKey, run
 
+FILES = {
+    "/bin/old-place": "in a folder that is a link\n",
+    "/usr/bin/tool": "program\n",
+    "/usr/bin/raw": "raw\n",
+    "/usr/share/tool/data": "data\n",
+    "/usr/share/tool/with space": "more\n",
+    "/usr/share/tool/link": "->data",
+    "/etc/tool.conf": "setting\n",
+}
+OTHER = {"/usr/share/other/data": "other\n", "/usr/bin/other": "other\n"}
 RELEASE = """\
 Suite: stable
 Codename: stable
@@ -90,3 +101,21 @@ class AptRoot(DpkgRoot):
         """The file that apt has fetched of a package."""
         (found,) = (self.root / "var/cache/apt/archives").glob(f"{name}_*.deb")
         return found
+
+
+def prepared(tree):
+    """Owners and modes that are worth to be told."""
+    (tree / "usr/bin/tool").chmod(0o4755)
+    os.chown(tree / "usr/share/tool/data", 0, 1)
+    (tree / "usr/share/tool/data").chmod(0o640)
+    os.link(tree / "usr/share/tool/data", tree / "usr/share/tool/zhard")
+
+
+class Debs:
+    """The packages "tool" and "other", a repository with them, and its key."""
+
+    def __init__(self, folder):
+        self.key = SigningKey("ed25519")
+        self.tool = build(folder, "tool", FILES, conffiles=("/etc/tool.conf",), prepare=prepared)
+        self.other = build(folder, "other", OTHER, version="1")
+        self.repository = Repository(folder / "repository", self.key, [self.tool, self.other])

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from tests.integrity.packages.apt_workshop import AptRoot, Debs
 from tests.integrity.packages.rpm_workshop import RpmRoot, SigningKey, build, run
 
 
@@ -46,3 +47,23 @@ def copied(pristine, folder):
     copy.root = folder
     copy.options = (*pristine.options[:3], str(copy.root), *pristine.options[4:])
     return copy
+
+
+@pytest.fixture(scope="session")
+def debs(tmp_path_factory):
+    """The Debian packages "tool" and "other" and a repository with them."""
+    made = Debs(tmp_path_factory.mktemp("debs"))
+    yield made
+    made.key.close()
+
+
+@pytest.fixture(scope="session")
+def apt_pristine(debs, tmp_path_factory):
+    """Where apt has installed both."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may install packages into a folder")
+    root = AptRoot(tmp_path_factory.mktemp("apt") / "root", debs.repository)
+    (root.root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\ndaemon:x:1:1::/:/bin/sh\n")
+    (root.root / "etc/group").write_text("root:x:0:\ndaemon:x:1:\n")
+    root.get("install", "tool", "other")
+    return root

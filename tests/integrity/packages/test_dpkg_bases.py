@@ -28,56 +28,12 @@ from agent.integrity.packages.package_files import read_package_file
 from agent.integrity.packages.package_set import collect
 from agent.storage.database import Database
 from agent.storage.package_evidence import PackageEvidence
-from tests.integrity.packages.apt_workshop import AptRoot, Repository
+from tests.integrity.packages.apt_workshop import FILES, AptRoot
 from tests.integrity.packages.deb_workshop import build
-from tests.integrity.packages.rpm_workshop import SigningKey, run
+from tests.integrity.packages.rpm_workshop import run
 
 DOCUMENT = Path(__file__).parents[3] / "docs/fingerprint.md"
-FILES = {
-    "/usr/bin/tool": "program\n",
-    "/usr/bin/raw": "raw\n",
-    "/usr/share/tool/data": "data\n",
-    "/usr/share/tool/with space": "more\n",
-    "/usr/share/tool/link": "->data",
-    "/etc/tool.conf": "setting\n",
-}
-OTHER = {"/usr/share/other/data": "other\n", "/usr/bin/other": "other\n"}
-
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may install packages into a folder")
-
-
-def prepared(tree):
-    """Owners and modes that are worth to be told."""
-    (tree / "usr/bin/tool").chmod(0o4755)
-    os.chown(tree / "usr/share/tool/data", 0, 1)
-    (tree / "usr/share/tool/data").chmod(0o640)
-    os.link(tree / "usr/share/tool/data", tree / "usr/share/tool/zhard")
-
-
-class Packages:
-    """The packages "tool" and "other", a repository with them, and its key."""
-
-    def __init__(self, folder):
-        self.key = SigningKey("ed25519")
-        self.tool = build(folder, "tool", FILES, conffiles=("/etc/tool.conf",), prepare=prepared)
-        self.other = build(folder, "other", OTHER, version="1")
-        self.repository = Repository(folder / "repository", self.key, [self.tool, self.other])
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory):
-    made = Packages(tmp_path_factory.mktemp("debs"))
-    yield made
-    made.key.close()
-
-
-@pytest.fixture(scope="module")
-def pristine(packages, tmp_path_factory):
-    root = AptRoot(tmp_path_factory.mktemp("apt") / "root", packages.repository)
-    (root.root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\ndaemon:x:1:1::/:/bin/sh\n")
-    (root.root / "etc/group").write_text("root:x:0:\ndaemon:x:1:\n")
-    root.get("install", "tool", "other")
-    return root
 
 
 class Device:
@@ -109,8 +65,8 @@ class Device:
 
 
 @pytest.fixture
-def device(pristine, tmp_path):
-    return Device(pristine, tmp_path)
+def device(apt_pristine, tmp_path):
+    return Device(apt_pristine, tmp_path)
 
 
 def changes(report):
@@ -120,8 +76,8 @@ def changes(report):
 # --- the package file ------------------------------------------------------------------------------------------------
 
 
-def test_a_package_that_apt_has_fetched(device, packages):
-    report = device.look(packages.key)["tool"]
+def test_a_package_that_apt_has_fetched(device, debs):
+    report = device.look(debs.key)["tool"]
     assert report.basis is Basis.DEB
     assert report.install_time == report.run_time
     assert report.configuration_install_time == report.configuration_run_time
@@ -129,11 +85,11 @@ def test_a_package_that_apt_has_fetched(device, packages):
     # Folders don't count.
     assert report.files == len(FILES) + 1
     # The same value as that of the package file, wherever that is.
-    (known,) = [each for each in read_package_file(packages.tool) if each.basis is Basis.DEB]
+    (known,) = [each for each in read_package_file(debs.tool) if each.basis is Basis.DEB]
     assert (known.id, known.value) == (report.id, report.install_time)
 
 
-def test_the_definition_by_hand(device, packages):
+def test_the_definition_by_hand(device, debs):
     """docs/fingerprint.md, followed with stat and sha256sum."""
     lines = []
     for path in [*FILES, "/usr/share/tool/zhard"]:
@@ -144,7 +100,7 @@ def test_the_definition_by_hand(device, packages):
         owners = [{0: "root", 1: "daemon"}[number] for number in (found.st_uid, found.st_gid)]
         lines.append("\0".join([path, f"{found.st_mode:o}", *owners, value.lstrip("\\"), ""]) + "\n")
     expected = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
-    assert device.look(packages.key)["tool"].install_time == expected
+    assert device.look(debs.key)["tool"].install_time == expected
 
 
 TAMPERING = {
@@ -193,8 +149,8 @@ def same_size_and_time(place):
 
 @pytest.mark.parametrize("basis", [Basis.DEB, Basis.FIRST_SIGHT])
 @pytest.mark.parametrize("name", TAMPERING)
-def test_tampering_is_seen_by_what_dpkg_sees_and_more(device, packages, basis, name):
-    keys = (packages.key,) if basis is Basis.DEB else ()
+def test_tampering_is_seen_by_what_dpkg_sees_and_more(device, debs, basis, name):
+    keys = (debs.key,) if basis is Basis.DEB else ()
     before = device.look(*keys)["tool"]
     assert (before.basis, before.drift) == (basis, ())
     tamper, expected = TAMPERING[name]
@@ -209,15 +165,15 @@ def test_tampering_is_seen_by_what_dpkg_sees_and_more(device, packages, basis, n
     assert all(("missing" in changes(report)[path]) == (theirs[path] == "missing") for path in theirs)
 
 
-def test_what_is_added_is_nobodys(device, packages):
+def test_what_is_added_is_nobodys(device, debs):
     """As with dpkg -V: a file that no package has is told by the inventory of files."""
-    before = device.look(packages.key)
+    before = device.look(debs.key)
     device.place("/usr/bin/added").write_text("backdoor\n")
-    assert device.look(packages.key) == before
+    assert device.look(debs.key) == before
     assert device.apt.verify() == {}
 
 
-def test_who_edits_the_digests_of_dpkg_too_is_seen(device, packages):
+def test_who_edits_the_digests_of_dpkg_too_is_seen(device, debs):
     """dpkg -V no longer sees anything."""
     device.look()
     place, sums = device.place("/usr/bin/tool"), device.place("/var/lib/dpkg/info/tool.md5sums")
@@ -226,23 +182,23 @@ def test_who_edits_the_digests_of_dpkg_too_is_seen(device, packages):
     place.chmod(0o4755)
     sums.write_text(sums.read_text().replace(old, new))
     assert device.apt.verify() == {}
-    for keys in ((), (packages.key,)):
+    for keys in ((), (debs.key,)):
         assert changes(device.look(*keys)["tool"]) == {"/usr/bin/tool": ("contents",)}
 
 
-def test_the_package_file_is_remembered(device, packages):
+def test_the_package_file_is_remembered(device, debs):
     """After apt-get clean, and when the index has moved on."""
-    before = device.look(packages.key)["tool"]
+    before = device.look(debs.key)["tool"]
     shutil.rmtree(device.place("/var/cache/apt/archives"))
     shutil.rmtree(device.apt.lists)
     device.restart()
-    assert device.look(packages.key)["tool"] == before
+    assert device.look(debs.key)["tool"] == before
 
 
-def test_a_key_that_is_no_longer_pinned_vouches_for_nothing(device, packages):
-    assert device.look(packages.key)["tool"].basis is Basis.DEB
+def test_a_key_that_is_no_longer_pinned_vouches_for_nothing(device, debs):
+    assert device.look(debs.key)["tool"].basis is Basis.DEB
     assert device.look()["tool"].basis is Basis.FIRST_SIGHT
-    assert device.look(packages.key)["tool"].basis is Basis.DEB
+    assert device.look(debs.key)["tool"].basis is Basis.DEB
 
 
 def test_only_pinned_keys_vouch(device, signing_key):
@@ -270,24 +226,24 @@ BROKEN_CHAINS = {
 
 
 @pytest.mark.parametrize("name", BROKEN_CHAINS)
-def test_a_chain_that_is_broken_proves_nothing(device, packages, name):
+def test_a_chain_that_is_broken_proves_nothing(device, debs, name):
     BROKEN_CHAINS[name](device.apt)
-    report = device.look(packages.key)["tool"]
+    report = device.look(debs.key)["tool"]
     assert (report.basis, report.drift) == (Basis.FIRST_SIGHT, ())
 
 
-def test_what_proves_nothing_is_not_read_again_and_again(device, packages, monkeypatch):
+def test_what_proves_nothing_is_not_read_again_and_again(device, debs, monkeypatch):
     edited(device.apt.archived("tool"))
-    assert device.look(packages.key)["other"].basis is Basis.DEB
-    device.look(packages.key)
+    assert device.look(debs.key)["other"].basis is Basis.DEB
+    device.look(debs.key)
     monkeypatch.setattr(apt_archive, "_index", None)
-    device.look(packages.key)
+    device.look(debs.key)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".xz", ".bz2", ".lz4", ".zst"])
-def test_indexes_of_every_compression(device, packages, suffix):
+def test_indexes_of_every_compression(device, debs, suffix):
     index = device.apt.index()
-    content = (packages.repository.folder / "dists/stable/main/binary-amd64/Packages").read_bytes()
+    content = (debs.repository.folder / "dists/stable/main/binary-amd64/Packages").read_bytes()
     index.unlink()
     pack = {
         "": bytes,
@@ -298,7 +254,7 @@ def test_indexes_of_every_compression(device, packages, suffix):
         ".zst": zstandard.compress,
     }
     (index.parent / f"{index.name.split('_Packages')[0]}_Packages{suffix}").write_bytes(pack[suffix](content))
-    assert device.look(packages.key)["tool"].basis is Basis.DEB
+    assert device.look(debs.key)["tool"].basis is Basis.DEB
 
 
 def run_gzip(content):
@@ -306,22 +262,22 @@ def run_gzip(content):
     return packer.compress(content) + packer.flush()
 
 
-def test_a_release_with_its_signature_beside_it(device, packages):
+def test_a_release_with_its_signature_beside_it(device, debs):
     (signed,) = device.apt.lists.glob("*_InRelease")
     release = signed.with_name(signed.name.replace("InRelease", "Release"))
-    shutil.copy(packages.repository.folder / "dists/stable/Release", release)
+    shutil.copy(debs.repository.folder / "dists/stable/Release", release)
     signed.unlink()
-    assert device.look(packages.key)["tool"].basis is Basis.FIRST_SIGHT
-    packages.key.gpg("--detach-sign", "--armor", "-o", f"{release}.gpg", release)
+    assert device.look(debs.key)["tool"].basis is Basis.FIRST_SIGHT
+    debs.key.gpg("--detach-sign", "--armor", "-o", f"{release}.gpg", release)
     device.restart()
-    assert device.look(packages.key)["tool"].basis is Basis.DEB
+    assert device.look(debs.key)["tool"].basis is Basis.DEB
 
 
-def test_the_hook_of_the_documentation_hands_package_files_over(packages, tmp_path):
+def test_the_hook_of_the_documentation_hands_package_files_over(debs, tmp_path):
     """Run by apt itself, which keeps no package files of its own."""
     (hook,) = re.findall(r"^DPkg::Pre-Install-Pkgs .*$", DOCUMENT.read_text(), re.MULTILINE)
     (tmp_path / "device").mkdir()
-    apt = AptRoot(tmp_path / "device/root", packages.repository)
+    apt = AptRoot(tmp_path / "device/root", debs.repository)
     folder = apt.root / "var/cache/trustconf/packages"
     folder.mkdir(parents=True)
     # apt reads its folder of settings before it knows of another root.
@@ -331,7 +287,7 @@ def test_the_hook_of_the_documentation_hands_package_files_over(packages, tmp_pa
     assert [file.name for file in folder.iterdir()] == ["tool_2%3a1.0-3_all.deb"]
     (tmp_path / "copy").mkdir()
     device = Device(apt, tmp_path / "copy")
-    assert device.look(packages.key)["tool"].basis is Basis.DEB
+    assert device.look(debs.key)["tool"].basis is Basis.DEB
 
 
 # --- first sight -----------------------------------------------------------------------------------------------------
@@ -366,13 +322,13 @@ def test_the_own_folders_of_a_package_count(device):
     assert found["other"].drift == ()
 
 
-def test_it_is_renewed_when_dpkg_unpacks_the_package(device, packages):
+def test_it_is_renewed_when_dpkg_unpacks_the_package(device, debs):
     before = device.look()
     device.place("/usr/share/tool").chmod(0o700)
     device.place("/usr/share/other").chmod(0o700)
     device.place("/usr/bin/tool").chmod(0o755)
     assert changes(device.look()["tool"]) == {"/usr/bin/tool": ("mode",), "/usr/share/tool": ("mode",)}
-    device.apt.install(packages.tool)
+    device.apt.install(debs.tool)
     after = device.look()
     # dpkg has put the mode of the file right, and leaves folders as they are.
     assert after["tool"].drift == ()
@@ -418,9 +374,9 @@ def override(device, path, user, group, mode):
 
 @pytest.mark.parametrize("basis", [Basis.DEB, Basis.FIRST_SIGHT])
 @pytest.mark.parametrize("is_early", [False, True])
-def test_an_override_decides_on_owner_and_mode(device, packages, basis, is_early):
+def test_an_override_decides_on_owner_and_mode(device, debs, basis, is_early):
     """Whether it is there at first sight, or comes later."""
-    keys = (packages.key,) if basis is Basis.DEB else ()
+    keys = (debs.key,) if basis is Basis.DEB else ()
     before = None if is_early else device.look(*keys)["tool"]
     override(device, "/usr/bin/tool", "root", "#1", "0750")
     found = device.place("/usr/bin/tool").stat()
@@ -436,9 +392,9 @@ def test_an_override_decides_on_owner_and_mode(device, packages, basis, is_early
     assert changes(device.look(*keys)["tool"]) == {"/usr/bin/tool": ("mode", "user", "group")}
 
 
-def test_a_diverted_file_is_looked_for_where_it_was_put(device, packages):
+def test_a_diverted_file_is_looked_for_where_it_was_put(device, debs):
     device.apt.divert("/usr/bin/tool", "/usr/bin/tool.real", "other")
-    for keys in ((), (packages.key,)):
+    for keys in ((), (debs.key,)):
         report = device.look(*keys)["tool"]
         assert report.drift == ()
         device.place("/usr/bin/tool.real").chmod(0o777)
@@ -449,8 +405,8 @@ def test_a_diverted_file_is_looked_for_where_it_was_put(device, packages):
 # --- known good values -----------------------------------------------------------------------------------------------
 
 
-def test_known_good_values_match_every_basis(device, packages):
-    known = {(each.id, each.basis.value): each.value for each in read_package_file(packages.tool)}
+def test_known_good_values_match_every_basis(device, debs):
+    known = {(each.id, each.basis.value): each.value for each in read_package_file(debs.tool)}
     assert {basis for _, basis in known} == {"deb", "md5sums"}
 
     def verdicts(*keys):
@@ -459,23 +415,23 @@ def test_known_good_values_match_every_basis(device, packages):
 
     good = (Verdict.MATCH, Verdict.MATCH)
     assert verdicts() == (Basis.FIRST_SIGHT, *good)
-    assert verdicts(packages.key) == (Basis.DEB, *good)
+    assert verdicts(debs.key) == (Basis.DEB, *good)
     device.place("/usr/bin/tool").chmod(0o777)
     bad = (Verdict.MATCH, Verdict.MISMATCH)
     assert verdicts() == (Basis.FIRST_SIGHT, *bad)
-    assert verdicts(packages.key) == (Basis.DEB, *bad)
+    assert verdicts(debs.key) == (Basis.DEB, *bad)
 
 
-def test_a_package_that_was_built_by_somebody_else_mismatches(device, packages, tmp_path):
+def test_a_package_that_was_built_by_somebody_else_mismatches(device, debs, tmp_path):
     other = build(tmp_path, "tool", FILES | {"/usr/bin/tool": "backdoor\n"}, conffiles=("/etc/tool.conf",))
     known = {(each.id, each.basis.value): each.value for each in read_package_file(other)}
-    for keys in ((), (packages.key,)):
+    for keys in ((), (debs.key,)):
         (found,) = [each for each in compare(known, device.look(*keys).values()) if each.report.id.name == "tool"]
         assert (found.install_time, found.run_time) == (Verdict.MISMATCH, Verdict.MISMATCH)
 
 
-def test_a_configuration_file_has_its_own_fingerprint(device, packages):
-    for keys in ((), (packages.key,)):
+def test_a_configuration_file_has_its_own_fingerprint(device, debs):
+    for keys in ((), (debs.key,)):
         device.look(*keys)
         device.place("/etc/tool.conf").chmod(0o600)
         report = device.look(*keys)["tool"]
