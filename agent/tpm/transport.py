@@ -61,6 +61,8 @@ class DeviceTransport:
     def __init__(self, path: str, clock: Clock) -> None:
         self._path = path
         self._clock = clock
+        #: A command was given up: the kernel is not done with it.
+        self._is_busy = False
         try:
             self._file = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         except OSError as error:
@@ -71,14 +73,18 @@ class DeviceTransport:
             os.write(self._file, command)
             remaining = max(deadline - self._clock.monotonic(), 0.0)
             if not select.select([self._file], [], [], remaining)[0]:
+                self._is_busy = True
                 raise TpmTimeLimitError(f"The TPM at {self._path} did not answer in time.")
             return os.read(self._file, MAX_RESPONSE)
         except OSError as error:
             raise os_error(self._path, error) from None
 
     def close(self) -> None:
-        # The kernel finishes the command that is under way before it lets go of the file.
-        threading.Thread(target=os.close, args=(self._file,), name="tpm-close", daemon=True).start()
+        if self._is_busy:
+            # The kernel finishes the command that is under way before it lets go of the file.
+            threading.Thread(target=os.close, args=(self._file,), name="tpm-close", daemon=True).start()
+        else:
+            os.close(self._file)
 
 
 class SocketTransport:

@@ -5,6 +5,7 @@ import hashlib
 import os
 import socket
 import threading
+import tty
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -28,6 +29,7 @@ from agent.tpm.errors import (
 )
 from agent.tpm.keys import WrappedKey, make_ecc_key, make_rsa_key, sign
 from agent.tpm.structures import Algorithm, attestation_key, public_key_der, rsa_key, storage_parent
+from agent.tpm.transport import DeviceTransport
 from agent.tpm.wire import WireError
 from tests.peers.swtpm import Swtpm
 
@@ -233,6 +235,41 @@ def test_what_is_no_tpm_is_told(mute, answer):
     answers.append(answer)
     with pytest.raises(TpmUnusableError), tpm.session() as connected:
         connected.banks()
+
+
+@pytest.fixture
+def character_device():
+    """A terminal that stands for the kernel's device: its other end, and its path."""
+    kernel, agent = os.openpty()
+    tty.setraw(agent)
+    yield kernel, os.ttyname(agent)
+    os.close(kernel)
+    os.close(agent)
+
+
+def test_the_kernel_s_device_is_asked_and_answers(character_device):
+    kernel, path = character_device
+    answer = bytes.fromhex("8001 00000013 00000000 01 00000005 00000000")
+    commands = []
+
+    def serve():
+        commands.append(os.read(kernel, 4096))
+        os.write(kernel, answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with Tpm(f"device:{path}", CLOCK).session() as connected:
+        assert connected.banks() == {}
+    thread.join()
+    # GetCapability of TPM_CAP_PCRS, part 3 section 30.2.
+    assert commands == [bytes.fromhex("8001 00000016 0000017a 00000005 00000000 00000001")]
+
+
+def test_the_kernel_s_device_that_hangs_is_given_up(character_device):
+    transport = DeviceTransport(character_device[1], CLOCK)
+    with pytest.raises(TpmTimeLimitError, match="in time"):
+        transport.exchange(b"command", CLOCK.monotonic() + 0.01)
+    transport.close()
 
 
 class Scripted:
