@@ -5,6 +5,7 @@ For users: docs/attestation.md.
 - event.py        one event, and the names of their types
 - parsing.py      both forms of the log: SHA-1, and crypto-agile
 - replay.py       the values that the TPM's registers must have after it
+- contents.py     what the data of some events say
 - evidence.py     the log of a host, with what follows from it
 - aggregate.py    whether the first measurement of IMA agrees with it
 - section.py      its part of a dossier

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import Final
 
 from agent.host.contract import Host
 from agent.host.errors import HostError
-from agent.integrity.boot_log.event import EV_EFI_VARIABLE_DRIVER_CONFIG, EV_SEPARATOR, BootEvent, BootLogError
+from agent.integrity.boot_log.contents import edited, firmware_errors, secure_boot
+from agent.integrity.boot_log.event import BootEvent, BootLogError
 from agent.integrity.boot_log.parsing import BootLog, parse
 from agent.integrity.boot_log.replay import replay
 from agent.integrity.errors import ResultCode, SourceUnavailableError, unavailable
@@ -16,11 +16,6 @@ from agent.integrity.errors import ResultCode, SourceUnavailableError, unavailab
 SECURITY: Final = "/sys/kernel/security"
 LOG_NAME: Final = "binary_bios_measurements"
 MAX_LOG_BYTES: Final = 16 * 1024 * 1024
-#: UEFI_VARIABLE_DATA: GUID, characters of the name, bytes of the data.
-_VARIABLE: Final = struct.Struct("<16sQQ")
-_SECURE_BOOT: Final = "SecureBoot"
-#: A separator says that what came before went well: these data, any others mean an error of the firmware.
-_GOOD_SEPARATORS: Final = (bytes(4), b"\xff" * 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +27,7 @@ class BootEvidence:
         registers: by bank and number of the register.
         secure_boot: "enabled" or "disabled", as the firmware has measured it; None if it has not.
         errors: events by which the firmware says that something went wrong.
+        edited: events whose data are not what was measured.
     """
 
     path: str
@@ -39,6 +35,7 @@ class BootEvidence:
     registers: dict[str, dict[int, bytes]]
     secure_boot: str | None
     errors: tuple[BootEvent, ...]
+    edited: tuple[BootEvent, ...]
 
 
 def log_path(host: Host) -> str:
@@ -61,18 +58,5 @@ def read_boot_log(host: Host) -> BootEvidence:
         raise unavailable(error) from None
     except BootLogError as error:
         raise SourceUnavailableError(error.message, ResultCode.FAILED) from None
-    errors = tuple(each for each in log.events if each.type == EV_SEPARATOR and each.data not in _GOOD_SEPARATORS)
-    return BootEvidence(path, log, replay(log), _secure_boot(log), errors)
-
-
-def _secure_boot(log: BootLog) -> str | None:
-    for event in log.events:
-        if event.type != EV_EFI_VARIABLE_DRIVER_CONFIG or len(event.data) < _VARIABLE.size:
-            continue
-        _, characters, size = _VARIABLE.unpack_from(event.data)
-        value_at = _VARIABLE.size + 2 * characters
-        name = event.data[_VARIABLE.size : value_at].decode("utf-16-le", "replace")
-        if name == _SECURE_BOOT:
-            value = event.data[value_at : value_at + size]
-            return "enabled" if value == b"\1" else "disabled"
-    return None
+    events = log.events
+    return BootEvidence(path, log, replay(log), secure_boot(events), firmware_errors(events), edited(events))

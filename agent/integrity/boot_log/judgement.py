@@ -19,6 +19,7 @@ class BootFailureKind(StrEnum):
     DAMAGED = "log-damaged"
     CHANGED = "log-changed"
     FIRMWARE = "firmware-error"
+    EDITED = "event-data-mismatch"
     AGGREGATE = "boot-aggregate-mismatch"
 
 
@@ -68,6 +69,10 @@ def judge_boot_log(host: Host, known_digest: bytes = b"") -> BootJudgement:
     failures = [
         BootFailure(BootFailureKind.FIRMWARE, each.number, f"The firmware has noted an error in event {each.number}.")
         for each in evidence.errors
+    ]
+    failures += [
+        BootFailure(BootFailureKind.EDITED, each.number, f"The data of event {each.number} are not what was measured.")
+        for each in evidence.edited
     ]
     if known_digest and digest != known_digest:
         text = "The boot log is another one than it was before, in the same boot."

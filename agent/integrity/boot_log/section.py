@@ -31,6 +31,7 @@ def boot_event_log(host: Host) -> Members:
         "total-events": len(evidence.log.events),
         "secure-boot": evidence.secure_boot or "not-measured",
         "firmware-errors": [event.number for event in evidence.errors],
+        "data-mismatches": [event.number for event in evidence.edited],
         "pcr-replay": {
             bank: {str(number): value.hex() for number, value in values.items()}
             for bank, values in evidence.registers.items()

@@ -1,12 +1,12 @@
-"""The boot log: whether its events lead to the registers that it claims. Without that it could have other events than
-those that the registers of a TPM stand for."""
+"""The boot log: whether its events lead to the registers that it claims, and whether their data are what was measured.
+Without that it could have other events than those that the registers of a TPM stand for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from agent.integrity.boot_log.checking import BootLogClaimError, recomputed
+from agent.integrity.boot_log.checking import BootLogClaimError, check_boot_event_log
 from agent.integrity.errors import ResultCode
 from agent.integrity.judging.findings import Finding, Kind
 from agent.integrity.judging.reading import Dossier
@@ -22,9 +22,8 @@ def judge_boot_log(dossier: Dossier) -> Iterator[Finding]:
         if not isinstance(log, Mapping) or log.get("result-code") != ResultCode.SUCCESS.value:
             continue
         try:
-            if recomputed(log) == log["pcr-replay"]:
-                continue
-            text = "The events of the boot log don't lead to the registers that it claims"
+            problems = check_boot_event_log(log)
         except BootLogClaimError:
-            text = "The boot log makes no sense"
-        yield Finding(Kind.BOOT_LOG_MISMATCH, text, _SNAPSHOT)
+            problems = ["The boot log makes no sense"]
+        for text in problems:
+            yield Finding(Kind.BOOT_LOG_MISMATCH, text, _SNAPSHOT)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agent.host.real import RealHost
 from agent.integrity.boot_log.aggregate import Aggregate, judge
+from agent.integrity.boot_log.contents import edited, firmware_errors
 from agent.integrity.boot_log.event import BootLogError
 from agent.integrity.boot_log.evidence import read_boot_log
 from agent.integrity.boot_log.judgement import BootFailureKind, judge_boot_log
@@ -91,6 +92,7 @@ def test_tpm2_eventlog_agrees_about_a_real_log(tmp_path):
     content = real_log("binary_bios_measurements")
     parsed = parse(content)
     assert len(parsed.events) == 108
+    assert edited(parsed.events) == firmware_errors(parsed.events) == ()
     ours = {bank: {number: value.hex() for number, value in each.items()} for bank, each in replay(parsed).items()}
     assert of_tpm2_tools(tmp_path, content) == ours
     assert ours["sha256"][14].startswith("306f9d8b94f17d93")
@@ -149,7 +151,7 @@ def test_the_members_in_a_dossier(tmp_path):
     assert found["result-code"] == "Success"
     assert (found["format"], found["total-events"], found["secure-boot"]) == ("crypto-agile", log.count, "enabled")
     assert found["pcr-replay"]["sha256"]["9"] == log.registers["sha256"][9].hex()
-    assert found["firmware-errors"] == []
+    assert found["firmware-errors"] == found["data-mismatches"] == []
     event = found["boot-event"][-1]
     assert (event["event-number"], event["event-type"], event["event-type-name"]) == (log.count, 13, "EV_IPL")
     assert [each["digest-hash-algorithm"] for each in event["digest-list"]] == ["SHA1", "SHA256"]
@@ -181,6 +183,18 @@ def test_what_firmware_says_of_its_own_errors(tmp_path):
     failures = judge_boot_log(host).failures
     assert {failure.kind for failure in failures} == {BootFailureKind.FIRMWARE}
     assert len(failures) == 8
+
+
+def test_data_that_were_edited_beside_their_digest_are_not_believed(tmp_path):
+    """The registers stay as they were."""
+    off, on = "SecureBoot".encode("utf-16-le") + b"\0", "SecureBoot".encode("utf-16-le") + b"\1"
+    log = usual("sha256", secure_boot=False)
+    host = machine(tmp_path, {PATH: log.content.replace(off, on)})
+    evidence = read_boot_log(host)
+    assert evidence.registers["sha256"][7] == log.registers["sha256"][7]
+    assert evidence.secure_boot is None
+    [failure] = judge_boot_log(host).failures
+    assert (failure.kind, failure.event) == (BootFailureKind.EDITED, evidence.edited[0].number)
 
 
 def test_a_log_that_changes_within_a_boot(tmp_path):

@@ -110,6 +110,8 @@ def test_the_boot_log_must_lead_to_what_it_claims(boot_log):
         {**boot_log, "boot-event": [*events[:2], {**events[2], "pcr-index": -1}, *events[3:]]},
         {**boot_log, "boot-event": [*events[:2], 5, *events[3:]]},
         {**boot_log, "boot-event": events[1:]},
+        {**boot_log, "secure-boot": "disabled"},
+        {**boot_log, "boot-event": [*events[:3], {**events[3], "event-data": "/////w=="}, *events[4:]]},
         {**boot_log, "boot-event": None},
         {**boot_log, "pcr-replay": None},
         {"result-code": "Success"},
