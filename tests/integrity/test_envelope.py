@@ -6,12 +6,14 @@ import io
 import itertools
 import json
 import re
+import tracemalloc
 import zlib
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import zstandard
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from hypothesis import given, settings
@@ -391,10 +393,10 @@ def test_a_compressed_payload_is_unpacked_after_it_is_verified():
     assert judged(sealed(payload=payload).replace('"none"', '"gzip"')).payload is None
 
 
-def packed_as(content, monkeypatch):
-    """An envelope that says gzip and has `content` for it, signed."""
+def packed_as(content, monkeypatch, compression="gzip"):
+    """An envelope that says so and has `content` for it, signed."""
     monkeypatch.setattr("agent.integrity.envelope.compressed", lambda *_, **__: BytesContent(content))
-    return sealed(compression="gzip")
+    return sealed(compression=compression)
 
 
 @pytest.mark.parametrize(
@@ -416,13 +418,44 @@ def test_what_is_signed_but_no_gzip_is_malformed(content, told, monkeypatch):
     assert verdict.payload is None
 
 
-def test_a_decompression_bomb_is_cut_off(monkeypatch):
-    bomb = gzip.compress(bytes(10_000_000))
-    text = packed_as(bomb, monkeypatch)
+ZSTD = zstandard.compress(b"x" * 1000)
+#: A window that a level up to 19 never asks for.
+WIDE = zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters(window_log=27)).compressobj()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"no zstd", "not zstd"),
+        (b"", "cut"),
+        (ZSTD[:-1], "cut"),
+        (ZSTD + b"y", "follows"),
+        (ZSTD * 2, "follows"),
+        (ZSTD * 300, "follows"),
+        (gzip.compress(b"x"), "not zstd"),
+        (WIDE.compress(bytes(1000)) + WIDE.flush(), "not zstd"),
+    ],
+)
+def test_what_is_signed_but_no_zstd_is_malformed(content, told, monkeypatch):
+    verdict = judged(packed_as(content, monkeypatch, "zstd"))
+    assert names(verdict) == ["malformed"]
+    assert told in verdict.detail
+
+
+@pytest.mark.parametrize(("compression", "compress"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_a_decompression_bomb_is_cut_off(monkeypatch, compression, compress):
+    text = packed_as(compress(bytes(60_000_000)), monkeypatch, compression)
+    assert len(text) < 100_000
     monkeypatch.setattr("agent.integrity.envelope.MAX_PAYLOAD_BYTES", 1_000_000)
-    verdict = judged(text)
+    tracemalloc.start()
+    try:
+        verdict = judged(text)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert names(verdict) == ["malformed"]
     assert "limit of 1000000 bytes" in verdict.detail
+    assert peak < 40_000_000
 
 
 # What a TPM says -----------------------------------------------------------------------------------------------------
