@@ -22,6 +22,7 @@ from agent.daemon import OBJECTS_PER_COLLECTION
 from agent.storage.state_folder import StateFolder
 from scripts.bench_client import RawClient, rate, rpc, sessions
 from scripts.bench_enrollment import many_enrollments, one_enrollment
+from scripts.bench_inventory import inventory
 from scripts.bench_packages import beside_package_managers
 from scripts.bench_table import InProcess, Table, timed
 from tests.agent_process import AgentProcess
@@ -199,6 +200,7 @@ def main() -> None:
         one_enrollment(table, Path(folder), repeat)
         many_enrollments(table, Path(folder))
         beside_package_managers(table, Path(folder))
+        inventory(table, Path(folder))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Callable
+from functools import cache
+from itertools import islice
 from typing import Protocol
 
 from agent.host.contract import DIGEST_SECONDS, MAX_ATTRIBUTE_BYTES
@@ -19,6 +22,7 @@ from agent.host.errors import AbsentError, HostError, TimeLimitError, TooLargeEr
 #: Names of one folder that are taken at most: what a memory of 250 MiB can hold with the rest.
 MAX_NAMES = 2_000_000
 _CHUNK = 256 * 1024
+_buffers = threading.local()
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -77,15 +81,13 @@ class OpenFolder:
 
     def names(self, max_names: int = MAX_NAMES) -> list[bytes]:
         encode = os.fsencode
-        found: list[bytes] = []
         try:
             with os.scandir(self._descriptor) as entries:
-                for entry in entries:
-                    found.append(encode(entry.name))
-                    if len(found) > max_names:
-                        raise TooLargeError(".", f"has more than {max_names} entries")
+                found = [encode(entry.name) for entry in islice(entries, max_names + 1)]
         except OSError as error:
             raise from_os_error(".", error) from None
+        if len(found) > max_names:
+            raise TooLargeError(".", f"has more than {max_names} entries")
         found.sort()
         return found
 
@@ -120,14 +122,16 @@ class OpenFolder:
             raise _error(name, error) from None
 
     def _read(self, descriptor: int, name: bytes, size: int, algorithm: str, is_stopped: Callable[[], bool]) -> bytes:
-        digest = hashlib.new(algorithm, usedforsecurity=False)
-        part = os.read(descriptor, _CHUNK)
-        digest.update(part)
+        digest = _constructor(algorithm)(usedforsecurity=False)
+        # One buffer for all files: memory that is asked for anew with each of them costs more than their digests.
+        buffer = _buffer()
+        count = os.readv(descriptor, (buffer,))
+        digest.update(buffer[:count])
         # Most files are small, and end here.
-        if len(part) == _CHUNK or len(part) != size:
+        if count == len(buffer) or count != size:
             deadline = self._monotonic() + DIGEST_SECONDS
-            while part := os.read(descriptor, _CHUNK):
-                digest.update(part)
+            while count := os.readv(descriptor, (buffer,)):
+                digest.update(buffer[:count])
                 if is_stopped():
                     raise StoppedReadingError
                 if self._monotonic() > deadline:
@@ -152,6 +156,21 @@ class OpenFolder:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+@cache
+def _constructor(algorithm: str) -> Callable[..., hashlib._Hash]:
+    """What hashlib.new would look for each time."""
+    constructor: Callable[..., hashlib._Hash] = getattr(hashlib, algorithm)
+    return constructor
+
+
+def _buffer() -> memoryview:
+    """Of this thread."""
+    buffer: memoryview | None = getattr(_buffers, "buffer", None)
+    if buffer is None:
+        buffer = _buffers.buffer = memoryview(bytearray(_CHUNK))
+    return buffer
 
 
 def _opened(name: bytes, flags: int, folder: int | None) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 
 import pytest
 
@@ -88,6 +89,7 @@ def test_a_socket_is_not_read(folder, place):
 
 def test_long_files_can_be_given_up(place, monkeypatch):
     monkeypatch.setattr(trees, "_CHUNK", 4)
+    monkeypatch.setattr(trees, "_buffers", threading.local())
     folder = OpenFolder.at(str(place / "folder"), "/folder", SystemClock().monotonic)
     assert digest(folder, b"file").hex().startswith("434728a4")
     with pytest.raises(StoppedReadingError):

@@ -39,11 +39,11 @@ class Owned:
         execute = self._connection.execute
         execute("DELETE FROM owned")
         before = len(problems)
-        for owner, paths in owned_files(host, problems):
+        for owner, places in owned_files(host, problems):
             number = self._number(owner)
             # The first of several packages that have a folder is its owner.
             self._connection.executemany(
-                "INSERT OR IGNORE INTO owned VALUES (?, ?, ?)", ((*_split(path), number) for path in paths)
+                "INSERT OR IGNORE INTO owned VALUES (?, ?, ?)", [(folder, name, number) for folder, name in places]
             )
             check()
         # A list that could not be read may be readable the next time.
@@ -67,8 +67,3 @@ class Owned:
         self._connection.execute("INSERT OR IGNORE INTO package (kind, name, version) VALUES (?, ?, ?)", key)
         row = self._connection.execute("SELECT id FROM package WHERE kind = ? AND name = ? AND version = ?", key)
         return int(row.fetchone()[0])
-
-
-def _split(path: bytes) -> tuple[bytes, bytes]:
-    folder, _, name = path.rpartition(b"/")
-    return folder, name

@@ -34,13 +34,14 @@ class Owner:
     version: str
 
 
-def owned_files(host: Host, problems: list[str]) -> Iterator[tuple[Owner, list[bytes]]]:
-    """The packages with the absolute paths of their files. Why a list is missing is added to `problems`."""
+def owned_files(host: Host, problems: list[str]) -> Iterator[tuple[Owner, list[tuple[bytes, bytes]]]]:
+    """The packages with their files: folder (b"" for the root folder, else absolute, without a slash at its end) and
+    name of each. Why a list is missing is added to `problems`."""
     folders = _Folders(host)
     for read in (_rpm, _dpkg):
         try:
             for owner, paths in read(host):
-                yield owner, [folders.real(path) for path in paths]
+                yield owner, [folders.place(path) for path in paths]
         except SourceUnavailableError as error:
             if error.code is not ResultCode.NOT_PRESENT:
                 problems.append(error.reason)
@@ -100,13 +101,16 @@ class _Folders:
         self._host = host
         self._known: dict[bytes, bytes] = {b"": b""}
 
-    def real(self, path: bytes) -> bytes:
-        """`path` with the links in its folders followed, but not itself."""
+    def place(self, path: bytes) -> tuple[bytes, bytes]:
+        """Folder and name of a path, with the links in its folders followed, but not itself."""
         folder, _, name = path.rstrip(b"/").rpartition(b"/")
-        try:
-            return self._folder(folder, _MAX_LINKS) + b"/" + name
-        except RecursionError:
-            return path
+        known = self._known.get(folder)
+        if known is None:
+            try:
+                known = self._folder(folder, _MAX_LINKS)
+            except RecursionError:
+                known = folder
+        return known, name
 
     def _folder(self, folder: bytes, links: int) -> bytes:
         known = self._known.get(folder)

@@ -6,9 +6,9 @@ together by hand here, because a first snapshot has a million of them; `canonica
 
 from __future__ import annotations
 
-import base64
 import json
 import os
+from binascii import b2a_base64
 from collections.abc import Mapping
 from enum import StrEnum
 from json.encoder import encode_basestring_ascii as quoted
@@ -82,25 +82,24 @@ def present_line(
     told. `change` is None for a file that has not changed, in a full snapshot.
     """
     if digest is not None:
-        value = base64.b64encode(digest).decode("ascii")
+        value = b2a_base64(digest, newline=False).decode("ascii")
         content = f'"digest":{{"algorithm":"{DIGEST_ALGORITHM}","digest-value":"{value}"}},'
     else:
         content = f'"digest":{{"algorithm":"{DIGEST_INVALID}","digest-value":""}},' if has_content else ""
     extra = f'"capabilities":{quoted(capabilities)},' if capabilities else ""
-    kind = f'"change-kind":"{change.value}",' if change is not None else ""
-    s = status
+    kind = f'"change-kind":"{change}",' if change is not None else ""
+    # As a tuple, a status has whole seconds.
+    mode, inode, device, _, user, group, size, atime, mtime, ctime = status
     return (
-        f'{{{extra}{kind}"classification":"{classification.value}",{content}"meta":{{'
-        f'"atime":{s.st_atime_ns // 1_000_000_000},"blocks":{s.st_blocks},"ctime":{s.st_ctime_ns // 1_000_000_000},'
-        f'"devid":{s.st_dev},"gid":{s.st_gid},"inode":{s.st_ino},"mode":{s.st_mode},'
-        f'"mtime":{s.st_mtime_ns // 1_000_000_000},"size":{s.st_size},"uid":{s.st_uid}}},'
-        f'"name":{quoted(shown_path(path))},{owner}'
+        f'{{{extra}{kind}"classification":"{classification}",{content}"meta":{{'
+        f'"atime":{atime},"blocks":{status.st_blocks},"ctime":{ctime},"devid":{device},"gid":{group},"inode":{inode},'
+        f'"mode":{mode},"mtime":{mtime},"size":{size},"uid":{user}}},"name":{quoted(shown_path(path))},{owner}'
     ).encode("ascii")
 
 
 def deleted_line(path: bytes, classification: Classification, owner: str) -> bytes:
     """The line of a file that is gone: nothing is known of what it was but its name, its owner and what it was for."""
     return (
-        f'{{"change-kind":"{ChangeKind.DELETED.value}","classification":"{classification.value}",'
+        f'{{"change-kind":"{ChangeKind.DELETED}","classification":"{classification}",'
         f'"name":{quoted(shown_path(path))},{owner}'
     ).encode("ascii")

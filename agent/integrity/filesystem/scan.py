@@ -70,7 +70,7 @@ class Counts:
         setattr(self, name, getattr(self, name) + 1)
 
 
-_COUNTERS: Final = {
+_COUNTERS: Final[dict[str, str]] = {
     ChangeKind.CREATED: "created",
     ChangeKind.CONTENTS: "contents_modified",
     ChangeKind.METADATA: "metadata_modified",
@@ -103,6 +103,7 @@ class Scan:
     problems: list[str] = field(default_factory=list)
     _skipping: Skipping = field(init=False)
     _until_pause: int = BATCH
+    _rows: list[tuple[object, ...]] = field(default_factory=list)
 
     def run(self) -> None:
         """Walk. Raises StoppedError, HostError (a folder to begin with can't be opened), and sqlite3.Error."""
@@ -114,8 +115,21 @@ class Scan:
                     self._walk(path, folder, 0)
                 finally:
                     folder.close()
+            self.flush()
         except StoppedReadingError:
             raise StoppedError from None
+
+    def keep(self, row: tuple[object, ...]) -> None:
+        """Write a row of the state, with others: no folder's rows are read again in a scan."""
+        self._rows.append(row)
+        if len(self._rows) >= _ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._rows:
+            assert self.connection is not None
+            self.connection.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)", self._rows)
+            self._rows.clear()
 
     def _walk(self, path: bytes, folder: Folder, depth: int) -> None:
         try:
@@ -198,7 +212,6 @@ class _Compared:
         self._id = self._folder_id() if scan.connection is not None else 0
         self._rows = self._read()
         self._row = next(self._rows, None)
-        self._written: list[tuple[object, ...]] = []
         self._owners: dict[bytes, int] | None = None
 
     def found(self, name: bytes, status: os.stat_result) -> None:
@@ -242,7 +255,8 @@ class _Compared:
                 counts.unowned_privileged += 1
         if change is not None:
             counts.add(change)
-            self._keep(name, stamp, digest, package, flags, caps)
+            if scan.connection is not None:
+                scan.keep((self._id, name, stamp, digest, package, flags, caps))
         elif not scan.is_full:
             return
         scan.write(
@@ -273,7 +287,6 @@ class _Compared:
         while self._row is not None:
             self._delete(self._row)
             self._row = next(self._rows, None)
-        self._flush()
 
     def _row_of(self, name: bytes) -> Row | None:
         """The row of a name, which is taken; rows before it are of files that have gone."""
@@ -348,19 +361,6 @@ class _Compared:
             if len(rows) < _ROWS:
                 return
             last = rows[-1][0]
-
-    def _keep(self, name: bytes, *values: object) -> None:
-        if self._connection is None:
-            return
-        self._written.append((self._id, name, *values))
-        if len(self._written) >= _ROWS:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._written:
-            assert self._connection is not None
-            self._connection.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)", self._written)
-            self._written.clear()
 
     def _delete(self, row: Row, *, told: bool = True) -> None:
         assert self._connection is not None
