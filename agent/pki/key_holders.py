@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from agent.pki.errors import NotHeldByTpmError, NoTpmError, TpmFailedError, TpmKeyLostError
+from agent.pki.errors import DigestNotSupportedError, NotHeldByTpmError, NoTpmError, TpmFailedError, TpmKeyLostError
 from agent.pki.keys import KeyType, PrivateKey, generate_private_key
 from agent.tpm import errors as tpm_errors
 from agent.tpm.device import Tpm
@@ -88,7 +88,7 @@ class TpmHolder:
         )
 
     def dump(self, key: PrivateKey) -> bytes:
-        assert isinstance(key, TpmEccKey | TpmRsaKey), "made by this holder"
+        assert isinstance(key, _TpmKey), "made by this holder"
         return key.wrapped.blob
 
     def load(self, secret: bytes) -> PrivateKey:
@@ -103,15 +103,31 @@ class TpmHolder:
 
 def is_held_by_tpm(key: object) -> bool:
     """Whether a private key is in a TPM: it can't be seen, and is slow."""
-    return isinstance(key, TpmEccKey | TpmRsaKey)
+    return isinstance(key, _TpmKey)
 
 
-class TpmEccKey(ec.EllipticCurvePrivateKey):
-    """A key on P-256 in a TPM."""
+class _TpmKey:
+    """What the keys of a TPM have in common. There is one of each: a copy is itself."""
 
     def __init__(self, tpm: Tpm, wrapped: WrappedKey) -> None:
         self._tpm = tpm
         self.wrapped = wrapped
+
+    def private_numbers(self) -> NoReturn:
+        _refuse()
+
+    def private_bytes(self, *arguments: Any) -> NoReturn:
+        _refuse()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+class TpmEccKey(_TpmKey, ec.EllipticCurvePrivateKey):
+    """A key on P-256 in a TPM."""
 
     def sign(self, data: bytes, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:  # type: ignore[override]
         """Raises NoTpmError, TpmFailedError, TpmKeyLostError."""
@@ -133,25 +149,9 @@ class TpmEccKey(ec.EllipticCurvePrivateKey):
     def exchange(self, *arguments: Any) -> NoReturn:
         _refuse()
 
-    def private_numbers(self) -> NoReturn:
-        _refuse()
 
-    def private_bytes(self, *arguments: Any) -> NoReturn:
-        _refuse()
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
-
-
-class TpmRsaKey(rsa.RSAPrivateKey):
+class TpmRsaKey(_TpmKey, rsa.RSAPrivateKey):
     """An RSA key in a TPM."""
-
-    def __init__(self, tpm: Tpm, wrapped: WrappedKey) -> None:
-        self._tpm = tpm
-        self.wrapped = wrapped
 
     def sign(self, data: bytes, scheme: object, algorithm: object) -> bytes:
         """PKCS #1 v1.5. Raises NoTpmError, TpmFailedError, TpmKeyLostError."""
@@ -175,25 +175,15 @@ class TpmRsaKey(rsa.RSAPrivateKey):
         with _telling():
             return decrypt(self._tpm, self.wrapped, ciphertext)
 
-    def private_numbers(self) -> NoReturn:
-        _refuse()
-
-    def private_bytes(self, *arguments: Any) -> NoReturn:
-        _refuse()
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
-
 
 def _digest(data: bytes, algorithm: object) -> tuple[bytes, str]:
-    """The digest to sign, and hashlib's name of its hash."""
+    """The digest to sign, and hashlib's name of its hash. Raises DigestNotSupportedError."""
     prehashed = isinstance(algorithm, utils.Prehashed)
     found = algorithm._algorithm if isinstance(algorithm, utils.Prehashed) else algorithm
     if not isinstance(found, hashes.HashAlgorithm) or found.name not in _TPM_HASHES:
-        raise UnsupportedAlgorithm("a key in a TPM signs with SHA-256, SHA-384 or SHA-512 only")
+        raise DigestNotSupportedError(
+            "message_digest", "A key in the TPM signs with sha256, sha384 and sha512, and with no weaker digest."
+        )
     return (data if prehashed else hashlib.new(found.name, data).digest()), found.name
 
 

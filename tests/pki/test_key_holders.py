@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from agent.clock import SystemClock
-from agent.pki.errors import KeyNotFoundError, NotHeldByTpmError, NoTpmError, TpmKeyLostError
+from agent.pki.errors import DigestNotSupportedError, KeyNotFoundError, NotHeldByTpmError, NoTpmError, TpmKeyLostError
 from agent.pki.kept_keys import KeptKeys, KeySlot
 from agent.pki.key_holders import HeldBy, is_held_by_tpm
 from agent.pki.key_store import KeyStore
@@ -80,7 +80,7 @@ def test_it_is_never_seen(store, rsa_key):
     oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
     with pytest.raises(UnsupportedAlgorithm):
         rsa_key.decrypt(rsa_key.public_key().encrypt(b"secret", oaep), oaep)
-    with pytest.raises(UnsupportedAlgorithm):
+    with pytest.raises(DigestNotSupportedError):
         rsa_key.sign(b"", padding.PKCS1v15(), hashes.SHA1())
 
 
