@@ -21,7 +21,7 @@ from tests.agent_process import AgentProcess
 COMMANDS = (
     [], ["serve"], ["user"], ["user", "add"], ["show"], ["verify"], ["kgv"], ["kgv", "build"],
     ["collect"], ["trust"], ["archive"], ["archive", "list"], ["archive", "show"], ["archive", "export"],
-    ["archive", "accept"],
+    ["archive", "accept"], ["archive", "prune"],
 )  # fmt: skip
 PASSWORD = "correct horse battery"
 
@@ -138,6 +138,7 @@ def test_help_of_serve_tells_every_setting():
         ["collect", "router1", "--kgv-key", "KEY.pem"],
         ["trust"],
         ["archive", "show", "x"],
+        ["archive", "prune", "--keep", "0"],
     ],
     ids=" ".join,
 )

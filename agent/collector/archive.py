@@ -270,6 +270,8 @@ class Archive:
         rows = self._rows("SELECT envelope FROM dossiers WHERE id = ?", (number,))
         if not rows:
             raise ArchiveError(f"there is no dossier {number} in {self.path}")
+        if not rows[0]["envelope"]:
+            raise ArchiveError(f"the envelope of dossier {number} was removed from {self.path}")
         unpacker = zlib.decompressobj()
         packed = rows[0]["envelope"]
         try:
@@ -281,6 +283,23 @@ class Archive:
             raise ArchiveError(f"dossier {number} in {self.path} is damaged") from error
         if not unpacker.eof:
             raise ArchiveError(f"dossier {number} in {self.path} is damaged")
+
+    def prune(self, keep: int) -> int:
+        """Remove envelopes, but for the newest `keep` of each device, its baseline and its latest; how many were
+        removed. What was found in them stays."""
+        removed = 0
+        with self._lock:
+            for device in self.devices():
+                kept = {self.baseline(device.name), self.latest(device.name)}
+                old = [each.number for each in self.dossiers(device.name)][keep:]
+                with self._transaction() as run:
+                    for number in old:
+                        if number not in kept:
+                            sql = "UPDATE dossiers SET envelope = x'' WHERE id = ? AND envelope != x''"
+                            removed += run(sql, (number,)).rowcount
+            if removed:
+                self._connection.execute("VACUUM")
+        return removed
 
     def accept(self, number: int, at: datetime) -> None:
         """From now on, what this dossier says is what is expected. Raises ArchiveError if it is not to be believed."""

@@ -8,13 +8,16 @@ import sys
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent.commands.connecting import add_archive_option, open_archive
-from agent.commands.reading import CommandError
+from agent.commands.reading import CommandError, whole_number
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+#: Dossiers of a device that may be kept.
+KEPT: Final = range(1, 1_000_001)
 
 
 def add_archive(commands: Commands) -> None:
@@ -50,9 +53,17 @@ Accept a dossier: later ones are compared with it. A dossier with alarms is neve
 are raised until somebody has looked at them.""",
     )
     accept.set_defaults(command=_accept)
+    prune = actions.add_parser(
+        "prune",
+        help="remove old envelopes",
+        description="Remove the envelopes of old dossiers. What was found in them stays, and so do those that later\n"
+        "ones are compared with.",
+    )
+    prune.add_argument("--keep", type=whole_number(KEPT), required=True, metavar="N", help="the newest of each device")
+    prune.set_defaults(command=_prune)
     for action in (show, export, accept):
         action.add_argument("number", type=int, metavar="NUMBER", help="the dossier, by its number")
-    for action in (devices, show, export, accept):
+    for action in (devices, show, export, accept, prune):
         add_archive_option(action)
 
 
@@ -112,6 +123,13 @@ def _export(arguments: argparse.Namespace) -> int:
                     archive.write_envelope(arguments.number, target)
         except ArchiveError as error:
             raise CommandError(str(error)) from error
+    return 0
+
+
+def _prune(arguments: argparse.Namespace) -> int:
+    with closing(open_archive(arguments)) as archive:
+        removed = archive.prune(arguments.keep)
+    print(f"{removed} envelope{'s' * (removed != 1)} removed")
     return 0
 
 

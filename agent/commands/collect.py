@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from agent.commands.connecting import add_archive_option, add_connection_options, open_archive, targets_of
-from agent.commands.reading import CommandError
+from agent.commands.reading import CommandError, whole_number
 from agent.commands.standards import add_standards, known_good_files
 
 if TYPE_CHECKING:
@@ -67,29 +67,20 @@ examples:
     collect.add_argument("--full", action="store_true", help="ask for everything, not only for what is new")
     collect.add_argument(
         "--at-once",
-        type=_number(AT_ONCE),
+        type=whole_number(AT_ONCE),
         default=DEFAULT_AT_ONCE,
         metavar="N",
         help=f"devices asked at the same time (default {DEFAULT_AT_ONCE})",
     )
     collect.add_argument(
         "--time-limit",
-        type=_number(TIME_LIMITS),
+        type=whole_number(TIME_LIMITS),
         default=DEFAULT_TIME_LIMIT,
         metavar="SECONDS",
         help=f"that a device may take (default {DEFAULT_TIME_LIMIT})",
     )
     collect.add_argument("--json", action="store_true", help="print the report as JSON")
     collect.set_defaults(command=_collect)
-
-
-def _number(allowed: range) -> type[int]:
-    def read(text: str) -> int:
-        if text.isascii() and text.isdigit() and len(text) < 10 and int(text) in allowed:
-            return int(text)
-        raise argparse.ArgumentTypeError(f"not {allowed[0]} to {allowed[-1]}")
-
-    return read  # type: ignore[return-value]
 
 
 def _collect(arguments: argparse.Namespace) -> int:

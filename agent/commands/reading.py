@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -65,3 +66,14 @@ def decoded(content: bytes, what: str) -> str:
         return content.decode()
     except UnicodeDecodeError as error:
         raise CommandError(f"{what} is not text in UTF-8") from error
+
+
+def whole_number(allowed: range) -> Callable[[str], int]:
+    """What reads an option's number for argparse."""
+
+    def read(text: str) -> int:
+        if text.isascii() and text.isdigit() and len(text) < 10 and int(text) in allowed:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"not {allowed[0]} to {allowed[-1]}")
+
+    return read

@@ -69,6 +69,21 @@ def test_envelopes_are_kept_to_the_byte(archive, tmp_path):
         exported(archive, number)
 
 
+def test_old_envelopes_are_removed_but_not_what_is_compared_with(archive):
+    good = add(archive, dossier(packages=packages(package())))
+    for hours in range(1, 5):
+        add(archive, dossier(hours=hours, packages=packages(drifted())))
+    other = add(archive, dossier(), device="b")
+    assert archive.prune(2) == 2
+    assert archive.prune(2) == 0
+    for number in (good, 4, 5, other):
+        assert exported(archive, number)
+    for number in (2, 3):
+        with pytest.raises(ArchiveError, match="was removed"):
+            exported(archive, number)
+        assert archive.report(number)["exit-status"] == 31
+
+
 def test_devices_and_their_attempts(archive):
     archive.add_failure("b", NoEvidenceError(Obstacle.UNREACHABLE, "no\ud800"), NOW)
     add(archive, dossier(packages=packages(drifted("\ud800"))))

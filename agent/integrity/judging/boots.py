@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import Final
 
 from agent.clock import yang_date_and_time
 from agent.integrity.judging.findings import Finding, Kind
 from agent.integrity.judging.reading import IMA, INCREMENTAL_IMA, Dossier, Section, records_of, text_of, time_of
+
+#: Times of one start may differ by so much.
+SAME_START: Final = timedelta(seconds=60)
 
 _HISTORY, _SNAPSHOT = "reboot-history", "system-integrity-snapshot"
 #: What says how far the system was started in a trusted way.
@@ -55,18 +59,29 @@ def _history(ours: Section, theirs: Section) -> Iterator[Finding]:
     if not now:
         return
     oldest = min(now)
-    for time in sorted(before.keys() - now.keys()):
+    for time in _without(before, now):
         # Old entries go with the files that have them; nothing goes from between.
         if time >= oldest:
             text = f"The start at {_shown(time)} is no longer in the reboot history"
             yield Finding(Kind.HISTORY_REWRITTEN, text, _HISTORY)
-    for time in sorted(now.keys() - before.keys()):
+    for time in _without(now, before):
         if not before or time > max(before):
             facts = {"time": _shown(time), "reason": now[time]}
             yield Finding(Kind.REBOOTED, f"Started at {_shown(time)}: {now[time]}", _HISTORY, facts=facts)
         else:
             text = f"The reboot history has a start at {_shown(time)} that it did not have"
             yield Finding(Kind.HISTORY_REWRITTEN, text, _HISTORY)
+
+
+def _without(these: Iterable[datetime], those: Iterable[datetime]) -> list[datetime]:
+    """Those of `these` that are not among `those`: the kernel tells its start by a clock that is corrected later."""
+    known = sorted(those)
+    found = []
+    for time in sorted(these):
+        place = bisect_left(known, time - SAME_START)
+        if place == len(known) or known[place] > time + SAME_START:
+            found.append(time)
+    return found
 
 
 def _starts(section: Section) -> dict[datetime, str]:

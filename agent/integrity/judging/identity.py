@@ -14,7 +14,9 @@ _UDI, _VERSION, _INVENTORY = "license-udi", "version", "system-inventory"
 _UPTIME: Final = re.compile(r"^System uptime is .*$", re.MULTILINE)
 
 _CHASSIS: Final = ("manufacturer", "product", "version", "board", "firmware-version")
-#: list of the inventory -> what a part of it is told by, beside its name. (Not the state of an interface.)
+_PROCESSOR: Final = ("model", "count")
+#: list of the inventory -> what a part of it is told by, beside its name. (Not the state of an interface;
+#: and interfaces that no device stands behind come and go.)
 _PARTS: Final = {
     "disk": ("size-bytes", "model", "serial-number"),
     "interface": ("mac-address", "driver"),
@@ -50,11 +52,18 @@ def _inventory(ours: Section, theirs: Section) -> Iterator[Finding]:
             facts = {"value": serials[0], "previous": serials[1]}
             yield Finding(Kind.OTHER_DEVICE, text, _INVENTORY, facts=facts)
         yield from _changed("chassis", _told(chassis, _CHASSIS), _told(before, _CHASSIS))
+        processors = record_of(new, "processor"), record_of(old, "processor")
+        yield from _changed("processor", *(_told(each, _PROCESSOR) for each in processors))
         memory = number_of(new, "memory-bytes"), number_of(old, "memory-bytes")
         yield from _changed("memory", str(memory[0]), str(memory[1]))
         for part, members in _PARTS.items():
             now, past = (
-                {text_of(each, "name"): _told(each, members) for each in records_of(node, part)} for node in (new, old)
+                {
+                    text_of(each, "name"): _told(each, members)
+                    for each in records_of(node, part)
+                    if each.get("physical") is not False
+                }
+                for node in (new, old)
             )
             for name in sorted(now.keys() | past.keys()):
                 yield from _changed(f"{part} {name}", now.get(name, "absent"), past.get(name, "absent"))
