@@ -179,3 +179,26 @@ def test_the_real_logs(device):
     assert len(device.events("<start-event-number>1000</start-event-number>")) == 650
     reply = device.rpc(f"<get-platform-boot-integrity-event-logs xmlns='{ACT}'/>")
     assert len(reply.findall(f".//{{{ACT}}}event_log")) == 108
+
+
+def test_this_machine_as_it_is(shared_agent):
+    """Most have no IMA, or none that may be read: that is said in words, at every front."""
+    answer = shared_agent.exec(f"{COMMAND} include ima system-integrity-snapshot")
+    found = json.loads(answer.stdout[answer.stdout.index("{") :])
+    code = found["ima"]["result-code"]
+    assert code in ("Success", "Not present", "Permission denied")
+    snapshot = found["system-integrity-snapshot"]["node"][0]
+    assert snapshot["boot-event-log"]["result-code"] in ("Success", "Not present", "Permission denied")
+    with shared_agent.connect() as session:
+        request = etree.fromstring(f"<get-platform-ima-event-logs xmlns='{ACT}'/>")
+        if code == "Success":
+            pytest.skip("this machine has an IMA log")
+        with pytest.raises(RPCError) as caught:
+            session.rpc(request)
+    assert (
+        caught.value.app_tag
+        == {
+            "Not present": "evidence-not-present",
+            "Permission denied": "evidence-permission-denied",
+        }[code]
+    )
