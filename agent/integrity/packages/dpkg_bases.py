@@ -58,7 +58,7 @@ class DpkgBases:
         self._baselines = baselines
         self._is_stopped = is_stopped
         self._on_file = on_file
-        self._shared: frozenset[str] | None = None
+        self._shared: frozenset[int] | None = None
 
     def files(self) -> Iterator[DpkgFiles]:
         """Each package with the strongest claims that there are."""
@@ -106,7 +106,7 @@ class DpkgBases:
     def _is_shared(self, path: str) -> bool:
         if self._shared is None:
             self._shared = _in_several(map(self._database.paths, self._database.packages))
-        return path in self._shared
+        return hash(path) in self._shared
 
     def _read_package_files(self) -> None:
         """Keep what package files say that have come since the last round."""
@@ -151,12 +151,12 @@ def _names(package: DpkgPackage) -> tuple[str, str, str]:
     return package.name, package.version, package.architecture
 
 
-def _in_several(lists: Iterable[Iterable[str]]) -> frozenset[str]:
-    """The paths that are in more than one of the lists."""
-    seen: set[str] = set()
-    shared: set[str] = set()
+def _in_several(lists: Iterable[Iterable[str]]) -> frozenset[int]:
+    """Hashes of the paths that are in more than one of the lists; the paths themselves would need much more memory."""
+    seen: set[int] = set()
+    shared: set[int] = set()
     for each in lists:
-        paths = set(each)
+        paths = set(map(hash, each))
         shared |= paths & seen
         seen |= paths
     return frozenset(shared)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
 
 from agent.host.contract import Host
 from agent.integrity.errors import ResultCode, SourceUnavailableError
@@ -23,6 +25,9 @@ from agent.integrity.sources.rpm_header import RpmPackage
 RPM, DPKG = "rpm", "dpkg"
 #: The pseudo package in which rpm keeps a public key. It has no files.
 KEY_PACKAGE = "gpg-pubkey"
+
+
+_Found = TypeVar("_Found")
 
 
 class StoppedError(Exception):
@@ -130,25 +135,40 @@ def collect(
         on_file: called for each file before it is looked at, for some twice.
     """
     surroundings = _Surroundings(host, keyring, Measurer(host, digests), is_stopped, baselines, on_file)
-    packages: list[PackageReport] = []
+    readers = {DPKG: _dpkg, RPM: _rpm}
+
+    def reports(manager: str) -> list[PackageReport]:
+        return [_report(subject, surroundings) for subject in readers[manager](surroundings)]
+
+    try:
+        databases, found = read_databases(readers, reports)
+    finally:
+        if baselines is not None:
+            baselines.flush()
+    packages = sorted(chain.from_iterable(found.values()), key=lambda report: (report.id.manager, report.id.text))
+    return PackageSet(tuple(packages), databases)
+
+
+def read_databases(
+    managers: Iterable[str], read: Callable[[str], list[_Found]]
+) -> tuple[tuple[PackageDatabase, ...], dict[str, list[_Found]]]:
+    """The databases of this host, and what `read` has found in those that can be read. Raises SourceUnavailableError if
+    there are none."""
     databases: list[PackageDatabase] = []
     absences: list[str] = []
-    for manager, read in ((DPKG, _dpkg), (RPM, _rpm)):
+    found: dict[str, list[_Found]] = {}
+    for manager in managers:
         try:
-            packages.extend(_report(subject, surroundings) for subject in read(surroundings))
+            found[manager] = read(manager)
             databases.append(PackageDatabase(manager))
         except SourceUnavailableError as error:
             if error.code is ResultCode.NOT_PRESENT:
                 absences.append(error.reason)
             else:
                 databases.append(PackageDatabase(manager, error.code, error.reason))
-        finally:
-            if baselines is not None:
-                baselines.flush()
     if not databases:
         raise SourceUnavailableError(f"there is no package database: {'; '.join(absences)}")
-    packages.sort(key=lambda report: (report.id.manager, report.id.text))
-    return PackageSet(tuple(packages), tuple(databases))
+    return tuple(databases), found
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from agent.clock import yang_date_and_time
 from agent.host.contract import Host
-from agent.integrity.errors import ResultCode, SourceUnavailableError
+from agent.integrity.errors import SourceUnavailableError
 from agent.integrity.packages.dpkg_files import Basis
 from agent.integrity.packages.fingerprint import ALGORITHM, NONE
 from agent.integrity.packages.package_set import (
@@ -25,6 +25,7 @@ from agent.integrity.packages.package_set import (
     PackageReport,
     PackageSet,
     dpkg_id,
+    read_databases,
     rpm_id,
 )
 from agent.integrity.readable import shown
@@ -56,20 +57,7 @@ def computed(found: PackageSet, time: datetime, status: str) -> Members:
 
 def listed(host: Host, status: str = PENDING) -> Members:
     """The packages without values. Raises SourceUnavailableError if there is no database, or none can be read."""
-    databases: list[PackageDatabase] = []
-    absences: list[str] = []
-    found: dict[str, list[PackageId]] = {}
-    for manager, read in _LISTS.items():
-        try:
-            found[manager] = read(host)
-            databases.append(PackageDatabase(manager))
-        except SourceUnavailableError as error:
-            if error.code is ResultCode.NOT_PRESENT:
-                absences.append(error.reason)
-            else:
-                databases.append(PackageDatabase(manager, error.code, error.reason))
-    if not databases:
-        raise SourceUnavailableError("; ".join(absences))
+    databases, found = read_databases(_LISTS, lambda manager: _LISTS[manager](host))
 
     def packages(manager: str) -> Iterator[Members]:
         return ({**_id(package), **_values(NONE, NONE)} for package in found[manager])
@@ -80,7 +68,7 @@ def listed(host: Host, status: str = PENDING) -> Members:
 def _node(
     status: str,
     members: Members,
-    databases: tuple[PackageDatabase, ...] | list[PackageDatabase],
+    databases: tuple[PackageDatabase, ...],
     packages: Callable[[str], Iterator[Members]],
 ) -> Members:
     # One database that can't be read must not look like success, unless another one could be.
