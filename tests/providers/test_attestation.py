@@ -264,7 +264,7 @@ def test_the_cache_and_its_job_in_ciscos_words(machine):
 
 
 def test_nobody_waits_for_the_job_to_see_how_far_it_is(machine, monkeypatch):
-    monkeypatch.setattr("agent.integrity.ima.kept_log._PACE", 5)
+    monkeypatch.setattr("agent.integrity.ima.looking._PACE", 5)
     machine.ima(usual(12))
     reached, go_on = threading.Event(), threading.Event()
 

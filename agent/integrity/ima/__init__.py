@@ -11,6 +11,10 @@ For users: docs/attestation.md.
 - source.py       where the logs are, and to which boot they belong
 - blocks.py       the kept pieces of a log, and how they are written down
 - feed.py         bytes of a log by position
+- log_state.py    what is kept in memory of the log of a boot
+- block_builder.py  new events become blocks
+- looking.py      one look at the log
+- position.py     a log up to some event, and what a look has found
 - kept_log.py     the log of this boot, read piece by piece as it grows
 - section.py      a dossier's section of it
 - checking.py     the same section judged by somebody else

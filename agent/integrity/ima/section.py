@@ -15,7 +15,8 @@ from typing import Any, Final
 from agent.host.contract import Host
 from agent.integrity.errors import ResultCode, SourceUnavailableError
 from agent.integrity.ima.event import ImaEvent
-from agent.integrity.ima.kept_log import KeptLog, Position
+from agent.integrity.ima.kept_log import KeptLog
+from agent.integrity.ima.position import Position
 from agent.integrity.ima.replay import template_hash_algorithm
 from agent.integrity.ima.templates import MeasuredFile, TemplateError, measured_file, plain_data
 from agent.integrity.readable import shown

@@ -11,7 +11,7 @@ from agent.events import Event
 from agent.host.contract import Host
 from agent.integrity.boot_log.judgement import BootFailure
 from agent.integrity.errors import SourceUnavailableError
-from agent.integrity.ima.kept_log import Failure, FailureKind
+from agent.integrity.ima.position import Failure, FailureKind
 from agent.integrity.readable import shown
 from agent.integrity.sources.description import NODE_NAME
 from agent.integrity.sources.identity import device_identity

@@ -9,7 +9,7 @@ from agent.clock import yang_date_and_time
 from agent.host.contract import Host
 from agent.integrity.errors import ResultCode, SourceUnavailableError
 from agent.integrity.ima.blocks import Block
-from agent.integrity.ima.kept_log import Position
+from agent.integrity.ima.position import Position
 from agent.integrity.sections import asctime
 from agent.integrity.sources.description import NODE_NAME
 from agent.northbound.contract import Record, StateQuery

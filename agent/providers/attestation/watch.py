@@ -21,7 +21,9 @@ from agent.host.contract import Host
 from agent.integrity.boot_log.judgement import BootFailure, BootJudgement, judge_boot_log
 from agent.integrity.errors import ResultCode, SourceUnavailableError
 from agent.integrity.ima.blocks import BlockStore
-from agent.integrity.ima.kept_log import MAX_FAILURES, KeptLog, Look, LookStoppedError, Position
+from agent.integrity.ima.kept_log import KeptLog
+from agent.integrity.ima.looking import MAX_FAILURES
+from agent.integrity.ima.position import Look, LookStoppedError, Position
 from agent.integrity.ima.source import read_boot
 from agent.integrity.sources.ima_audit import AuditRecord, ima_audit_records
 from agent.northbound.contract import ConfigView, Record

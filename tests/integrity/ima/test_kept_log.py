@@ -11,9 +11,10 @@ import pytest
 from agent.clock import ManualClock
 from agent.host.real import RealHost
 from agent.integrity.errors import ResultCode, SourceUnavailableError
-from agent.integrity.ima import blocks, kept_log
+from agent.integrity.ima import blocks, looking
 from agent.integrity.ima.checking import FindingKind, check_section, section_end
-from agent.integrity.ima.kept_log import FailureKind, KeptLog, LookStoppedError
+from agent.integrity.ima.kept_log import KeptLog
+from agent.integrity.ima.position import FailureKind, LookStoppedError
 from agent.integrity.ima.section import Start, read_start
 from agent.integrity.ima.templates import measured_file
 from agent.storage.block_folder import BlockFolder
@@ -176,7 +177,7 @@ def test_a_cache_that_can_t_be_written_costs_nothing_but_time(tmp_path):
 
 
 def test_a_look_can_be_stopped_and_the_next_one_is_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept_log, "_PACE", 5)
+    monkeypatch.setattr(looking, "_PACE", 5)
     log = usual(25)
     device = Device(tmp_path, log)
     with pytest.raises(LookStoppedError):
