@@ -52,7 +52,11 @@ DIGEST_INVALID: Final = "digest-invalid"
 
 def canonical(record: Mapping[str, Any]) -> bytes:
     """A JSON object in the one form that digests are over, with its line feed."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n"
+    return _CANONICAL.encode(record).encode("ascii") + b"\n"
+
+
+#: `json.dumps` would make one for each record.
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def owner_members(kind: PackageKind, name: str, version: str) -> str:

@@ -46,7 +46,7 @@ class LongList:
         return self._count
 
     def __iter__(self) -> Iterator[Any]:
-        for items, _ in _batches(self._text, self._start):
+        for items, _ in _batches(self._text, self._start, _PLAIN):
             yield from items
 
 
@@ -126,12 +126,12 @@ class _Reader:
 
     def _long_list(self, position: int) -> tuple[LongList, int]:
         count, start = 0, position
-        for items, end in _batches(self._text, start):
+        for items, end in _batches(self._text, start, _DECODER):
             count, position = count + len(items), end
         return LongList(self._text, start, count), position
 
 
-def _batches(text: Text, position: int) -> Iterator[tuple[list[Any], int]]:
+def _batches(text: Text, position: int, decoder: json.JSONDecoder) -> Iterator[tuple[list[Any], int]]:
     """The items of the array that begins at `position`, many at once, and where each next batch or token begins."""
     position = _skip(text, position + 1)
     if text[position : position + 1] == b"]":
@@ -143,7 +143,7 @@ def _batches(text: Text, position: int) -> Iterator[tuple[list[Any], int]]:
             item, position = _limited(text, position, MAX_ITEM)
             items, position = [item], _skip(text, position)
         else:
-            items, position = _decoded(b"[%b]" % found[0]), found.end()
+            items, position = decoder.decode((b"[%b]" % found[0]).decode()), found.end()
         at_end = text[position : position + 1] == b"]"
         position = _skip(text, position + 1) if at_end else _skip(text, position, b",", needed=True)
         yield items, position
@@ -168,6 +168,9 @@ _DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_n
 def _decoded(text: bytes) -> Any:
     return _DECODER.decode(text.decode())
 
+
+#: For what has been read before: that a member stands there twice need not be looked for again.
+_PLAIN: Final = json.JSONDecoder()
 
 _SPACE = rb"[ \t\n\r]*+"
 _SPACES: Final = re.compile(_SPACE)
