@@ -278,7 +278,8 @@ class InventoryWatch:
                 daemon=True,
             )
             self._running = running
-        running.thread.start()
+            # Under the lock: whoever sees it may wait for it.
+            running.thread.start()
 
     def _scan(self, settings: Configured, running: _Running, reads_all: bool) -> None:
         log.info("a scan of the file system begins (directory set %d)", running.directory_set)
@@ -289,7 +290,8 @@ class InventoryWatch:
         except StoppedError:
             log.info("the scan of the file system was stopped")
         except StoreError as error:
-            reason = str(error)
+            # A scan that is broken off may be so before it has a store.
+            reason = None if running.stop.is_set() else str(error)
         except HostError as error:
             reason = f"{error.subject}: {error.reason}"
         except Exception:
