@@ -137,7 +137,7 @@ def collect(
     }
     for name, members in always.items():
         writer.section(name, members)
-    for selector in _selected(request):
+    for selector in selected_sections(request):
         # A selector can't take the place of what is always there.
         if selector not in always and selector not in _PLAIN_MEMBERS:
             _write_selected(writer, selector, request, sources)
@@ -146,7 +146,8 @@ def collect(
     return tuple(writer.results)
 
 
-def _selected(request: DossierRequest) -> list[str]:
+def selected_sections(request: DossierRequest) -> list[str]:
+    """The sections that a request asks for, those that are always there left out; each once, in its order."""
     selected = dict.fromkeys(request.selectors)
     if request.filesystem_inventory_options is not None:
         selected[FILESYSTEM_INVENTORY] = None

@@ -105,6 +105,7 @@ def sign_envelope(
     held = payload
     try:
         check_nonce(nonce)
+        FORMS[form].check(signer, has_quote=quote is not None)
         if payload.size > MAX_PAYLOAD_BYTES:
             raise PayloadTooLargeError(f"the payload is larger than {MAX_PAYLOAD_BYTES} bytes")
         held = FORMS[form].prepare(payload, order)

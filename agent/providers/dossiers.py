@@ -14,7 +14,7 @@ from typing import Final
 
 from agent.clock import Clock
 from agent.integrity.content import Spool
-from agent.integrity.dossier import SPOOL_BYTES, CollectionStoppedError, DossierRequest, collect
+from agent.integrity.dossier import SPOOL_BYTES, CollectionStoppedError, DossierRequest, collect, selected_sections
 from agent.integrity.forms.envelope_text import digest_of
 from agent.integrity.sections import DossierSources
 from agent.integrity.turns import Abandoned, QueueFullError, QueueTimeoutError, Turn, Turns
@@ -88,7 +88,7 @@ class Dossiers:
             record = DossierRecord(
                 user=turn.user,
                 time=self._clock.now(),
-                selectors=tuple(request.selectors),
+                selectors=tuple(selected_sections(request)),
                 nonce=request.nonce,
                 size=spool.size,
                 duration=round((self._clock.monotonic() - begin) * 1000),

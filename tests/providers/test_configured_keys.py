@@ -270,7 +270,7 @@ FAULT = {
 @pytest.fixture
 def quick_keys(monkeypatch):
     """Keys of the type, but not of the size: what is asked is whether they are made at all."""
-    made = "agent.pki.key_store.generate_private_key"
+    made = "agent.pki.key_holders.generate_private_key"
     quick = {}
 
     def make(key_type, size):

@@ -298,5 +298,6 @@ def test_a_key_that_a_form_has_no_algorithm_for(bench):
         bench.call(COLLECT, {"sign": {"form": "jws"}})
     assert (refusal.value.tag, refusal.value.app_tag) == ("operation-failed", "unsupported-form")
     assert "another form" in refusal.value.message
+    assert bench.services.dossiers.log.counts().collected == 0
     text = bench.call(COLLECT, {"sign": {"form": "dsse", "include-certificate": True}})["envelope"]
     assert verify(bench, text, None).failures == ()

@@ -125,11 +125,14 @@ class Received:
 class Form(Protocol):
     """A form: a module with these functions."""
 
+    def check(self, signer: Signer, *, has_quote: bool) -> None:
+        """Raises UnsupportedFormError for a key, or a quote, that there is no place for."""
+
     def prepare(self, payload: Content, order: Order) -> Content:
         """What is signed as payload: `payload` itself, or something around it; not compressed yet."""
 
     def sign(self, packed: Content, order: Order, signer: Signer) -> Text:
-        """Sign what `prepare` gave, compressed. Raises UnsupportedFormError and what the signer raises."""
+        """Sign what `prepare` gave, compressed. Raises WholeTextTooLargeError and what signer and quote raise."""
 
     def read(self, reader: SignedTextReader, payload: Spool, limit: int) -> Received:
         """Take a text apart; its payload goes to `payload`. Raises EnvelopeFormatError, SpoolError. `limit`: bytes of

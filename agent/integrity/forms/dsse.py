@@ -83,6 +83,11 @@ class _Around:
         self._inside.close()
 
 
+def check(signer: Signer, *, has_quote: bool) -> None:
+    if has_quote:
+        raise UnsupportedFormError("DSSE has no place for a quote of the TPM: use the form envelope or jws.")
+
+
 def prepare(payload: Content, order: Order) -> Content:
     """The body: the payload with the nonce."""
     start = b'{"nonce": ' + json.dumps(order.nonce or "").encode("ascii")
@@ -93,8 +98,6 @@ def prepare(payload: Content, order: Order) -> Content:
 
 
 def sign(packed: Content, order: Order, signer: Signer) -> Text:
-    if order.quote is not None:
-        raise UnsupportedFormError("DSSE has no place for a quote of the TPM: use the form envelope or jws.")
     types = DOSSIER_TYPES if order.is_dossier else _OTHER_TYPES
     payload_type = f"application/{types[order.compression]}".encode()
     message = _pae(payload_type, packed)

@@ -84,15 +84,18 @@ class Header:
         return json.dumps(members, separators=(",", ":")).encode("ascii")
 
 
+def check(signer: Signer, *, has_quote: bool) -> None:
+    if signer.algorithm not in _ALGORITHMS:
+        raise UnsupportedFormError(
+            "JWS has no algorithm for DSA keys: use another form, or another key for the system trustpoint."
+        )
+
+
 def prepare(payload: Content, order: Order) -> Content:
     return payload
 
 
 def sign(packed: Content, order: Order, signer: Signer) -> Text:
-    if signer.algorithm not in _ALGORITHMS:
-        raise UnsupportedFormError(
-            "JWS has no algorithm for DSA keys: use another form, or another key for the system trustpoint."
-        )
     name, width = _ALGORITHMS[signer.algorithm]
     types = DOSSIER_TYPES if order.is_dossier else _OTHER_TYPES
     digest = ALGORITHMS[signer.algorithm].digest

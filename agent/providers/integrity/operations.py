@@ -12,7 +12,7 @@ from agent.caller import Caller
 from agent.integrity.compression import NONE
 from agent.integrity.content import Content
 from agent.integrity.dossier import DossierRequest
-from agent.integrity.envelope import Quoter, SignedContent, Signer, sign_envelope
+from agent.integrity.envelope import FORMS, Quoter, SignedContent, Signer, sign_envelope
 from agent.integrity.forms.envelope import NAME as ENVELOPE
 from agent.integrity.sections import MAX_COMMITS, CommitSummary, DossierSources
 from agent.integrity.sources.description import Product
@@ -71,10 +71,9 @@ class IntegrityOperations:
         self, request: DossierRequest, caller: Caller, abandoned: Abandoned, options: SigningOptions
     ) -> SignedContent:
         """The signed text around a dossier. Raises ProviderError, before anything is collected if the system
-        trustpoint can't sign, or there is no TPM to quote."""
+        trustpoint can't sign like this, or there is no TPM to quote."""
         with refusing(INTEGRITY_REFUSALS, _LEAVES):
-            self._signer()
-            self._quoter(options)
+            FORMS[options.form].check(self._signer(), has_quote=self._quoter(options) is not None)
         return self.sign(self.collect(request, caller, abandoned), options)
 
     def sign(self, payload: Content, options: SigningOptions) -> SignedContent:
