@@ -35,6 +35,7 @@ from agent.integrity import (
     turns,
     verdict,
 )
+from agent.integrity.filesystem import budget, scan
 from agent.integrity.forms import envelope_text
 from agent.integrity.judging import findings, judge, long_json, reading, report
 from agent.integrity.sources import dpkg, inventory, reboots, rpm
@@ -47,6 +48,7 @@ from agent.netconf.operations import OPERATIONS
 from agent.pki import ca_bundles, chains, http, key_store, keys, names, pkcs12, trustpoint, user_key_store, user_keys
 from agent.pki.enrollment import enrolling, states
 from agent.providers import waiting
+from agent.providers.cisco import filesystem as cisco_filesystem
 from agent.providers.pki_errors import PKI_REFUSALS
 from agent.settings import LOG_FORMATS, LOG_LEVELS, MAX_FILE_SIZE, MAX_MESSAGE_SIZE_RANGE, Settings, load_settings
 from agent.shell import dossier_arguments, pipes, shell
@@ -433,6 +435,11 @@ PHRASES = {
         f"At most {ca_bundles.BUNDLE_MAX_CERTIFICATES} certificates and {ca_bundles.BUNDLE_MAX_BYTES // MIB} MiB",
         f"longer than {waiting.PATIENCE:.0f} seconds goes on being asked",
         f"for {http.TIMEOUT_DEFAULT:.0f} seconds in all",
+    ),
+    "filesystem-inventory.md": (
+        f"up to {cisco_filesystem.MAX_FILES:,} files an answer",
+        f"one file in {scan.ROTATION} in each scan",
+        f"milliseconds of rest after {budget.BATCH} files",
     ),
     "est.md": (f"`Retry-After`, {enrolling._PATIENCE[0] / 60:.0f} to {enrolling._PATIENCE[1] / 60:.0f} minutes",),
     "cut-and-paste.md": (f"Up to {chains.MAX_TIERS} tiers",),

@@ -19,8 +19,8 @@ from agent.northbound.errors import ProviderError
 from agent.providers.filesystem.watch import InventoryWatch
 
 NODES: Final = "/Cisco-IOS-XR-filesysinv-show-oper:file-system-inventory/nodes/node"
-#: Files in one answer.
-MAX_FILES: Final = 20_000
+#: Files in one answer: some 6 KiB of memory each while it is put together.
+MAX_FILES: Final = 10_000
 _FILES: Final = "files"
 #: Members of a snapshot's header that the model has.
 _HEADER: Final = ("snapshot-block-no", "snap-time", "container", "release-version", "chassis-serial-number")
