@@ -44,6 +44,7 @@ FEATURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "Cisco-IOS-XR-spirit-install-instmgr-oper": (),
         "Cisco-IOS-XR-install-oper": (),
         "Cisco-IOS-XR-filesysinv-show-oper": (),
+        "Cisco-IOS-XR-filesysinv-cfg": (),
         "Cisco-IOS-XR-remote-attestation-act": (),
         "Cisco-IOS-XR-attestation-agent-ima-oper": (),
         "Cisco-IOS-XR-attestation-agent-cfg": (),

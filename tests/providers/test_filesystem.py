@@ -12,6 +12,7 @@ from agent.integrity.filesystem.chain import verify_chain
 from agent.northbound.contract import StateQuery
 from agent.northbound.errors import ProviderError
 from agent.providers.cisco import filesystem
+from agent.providers.filesystem.configured import configured
 from agent.providers.filesystem.watch import FIRST_DELAY
 from agent.yang.errors import DataError
 from tests.providers.test_trustpoints import configuration, enrolled
@@ -266,6 +267,33 @@ def test_every_file_is_read_when_somebody_asks(machine):
         connection.execute("UPDATE file SET digest = ? WHERE name = ?", (b"0" * 32, b"tool"))
     told = machine.scan(full=True)
     assert (told["snapshot-type"], told["contents-modified"]) == ("full", 1)
+
+
+CISCO_CONFIG = "Cisco-IOS-XR-filesysinv-cfg:filesystem-inventory"
+
+
+def test_the_configuration_in_cisco_s_words(machine, monkeypatch):
+    monkeypatch.setattr(budget.Budget, "apply", lambda budget: None)
+    machine.bench.commit({CISCO_CONFIG: {"snapshot-interval": 2, "snapshot-type": "full"}})
+    assert machine.state == {"status": "disabled"}
+    machine.bench.commit({CISCO_CONFIG: {"enable": [None], "snapshot-interval": 2, "snapshot-type": "full"}})
+    machine.wait()
+    assert machine.state["next-scan"] == "2026-03-01T14:00:00Z"
+    assert machine.wait(hours=2)["snapshot-type"] == "full"
+    # Ours has more, and counts alone.
+    machine.configure({CISCO_CONFIG: {"enable": [None], "snapshot-interval": 720}}, snapshot_interval=1)
+    machine.watch.look()
+    assert machine.state["next-scan"] == "2026-03-01T14:15:00Z"
+    machine.bench.commit({})
+    assert machine.state["status"] == "disabled"
+
+
+def test_what_cisco_s_words_leave_out_has_our_defaults(machine):
+    machine.bench.commit({"trustconf-integrity:integrity": {"filesystem-inventory": {}}})
+    machine.wait()
+    ours = configured(machine.bench)
+    machine.bench.commit({CISCO_CONFIG: {"enable": [None]}})
+    assert configured(machine.bench) == ours
 
 
 def cisco_state(machine):

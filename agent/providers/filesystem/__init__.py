@@ -7,7 +7,7 @@ from agent.integrity.sections import Section
 from agent.northbound.registry import Registry
 from agent.providers.auditing import audited
 from agent.providers.filesystem.config import InventoryHandler
-from agent.providers.filesystem.configured import INVENTORY
+from agent.providers.filesystem.configured import CISCO_INVENTORY, INVENTORY
 from agent.providers.filesystem.events import SCAN_FINISHED, SNAPSHOT_DAMAGED
 from agent.providers.filesystem.rpc import InventoryRpcs
 from agent.providers.filesystem.state import SNAPSHOTS, InventoryState
@@ -17,7 +17,9 @@ from agent.providers.services import Services
 def register(registry: Registry, services: Services) -> None:
     watch = services.inventory
     rpcs = InventoryRpcs(watch)
-    registry.config(INVENTORY, InventoryHandler(watch))
+    handler = InventoryHandler(watch)
+    for path in (INVENTORY, CISCO_INVENTORY):
+        registry.config(path, handler)
     registry.state(SNAPSHOTS, InventoryState(watch).snapshots)
     for name, function in (
         ("start-scan", rpcs.start_scan),

@@ -11,5 +11,4 @@ class InventoryHandler(NoConfigHandler):
         self._watch = watch
 
     def apply(self, changes: list[Change]) -> None:
-        for change in changes:
-            self._watch.reconfigured(is_on=change.after is not None)
+        self._watch.reconfigured()

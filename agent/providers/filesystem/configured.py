@@ -9,12 +9,18 @@ from typing import Any, Final
 from agent.integrity.filesystem.budget import Budget, IoClass
 from agent.integrity.filesystem.paths import path_of
 from agent.integrity.filesystem.retention import Retention
+from agent.integrity.filesystem.scope import DEFAULT_MAX_FILE_BYTES
 from agent.northbound.contract import ConfigView
 
+#: What Cisco's model has of it: less, and its interval counts hours. It counts as long as ours is not there.
+CISCO_INVENTORY: Final = "/Cisco-IOS-XR-filesysinv-cfg:filesystem-inventory"
 INVENTORY: Final = "/trustconf-integrity:integrity/filesystem-inventory"
 #: What `snapshot-interval` counts.
 INTERVAL_BLOCK: Final = timedelta(minutes=15)
 _MEBIBYTE: Final = 1024 * 1024
+#: The defaults of our model, for the one that has no such leaves.
+DEFAULT_RETENTION: Final = Retention(192, 512 * _MEBIBYTE)
+DEFAULT_BUDGET: Final = Budget(10, IoClass.IDLE, 0.01)
 _IO_CLASSES: Final = {"idle": IoClass.IDLE, "best-effort": IoClass.BEST_EFFORT}
 
 
@@ -42,7 +48,7 @@ def configured(view: ConfigView) -> Configured | None:
     """The configuration now; None if no snapshots are to be taken."""
     record: dict[str, Any] | None = view.get(INVENTORY)
     if record is None:
-        return None
+        return _in_cisco_s_words(view)
     retention, budget = record["retention"], record["budget"]
     return Configured(
         interval=record["snapshot-interval"] * INTERVAL_BLOCK,
@@ -54,4 +60,19 @@ def configured(view: ConfigView) -> Configured | None:
         },
         retention=Retention(retention["count"], retention["size"] * _MEBIBYTE),
         budget=Budget(budget["niceness"], _IO_CLASSES[budget["io-class"]], budget["pause"] / 1000),
+    )
+
+
+def _in_cisco_s_words(view: ConfigView) -> Configured | None:
+    record: dict[str, Any] | None = view.get(CISCO_INVENTORY)
+    if record is None or "enable" not in record:
+        return None
+    return Configured(
+        interval=timedelta(hours=record.get("snapshot-interval", 1)),
+        is_full=record.get("snapshot-type") == "full",
+        skipped=(),
+        max_file_bytes=DEFAULT_MAX_FILE_BYTES,
+        directory_sets={},
+        retention=DEFAULT_RETENTION,
+        budget=DEFAULT_BUDGET,
     )

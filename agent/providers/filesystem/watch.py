@@ -149,9 +149,9 @@ class InventoryWatch:
             if self._store is not None and self._running is None:
                 self._store.close()
 
-    def reconfigured(self, *, is_on: bool) -> None:
+    def reconfigured(self) -> None:
         """The configuration has changed: begin, end, or plan anew."""
-        if is_on:
+        if configured(self._config) is not None:
             self._plan(self._clock.now())
             return
         self._planner.cancel(_NEXT)
