@@ -13,6 +13,8 @@ from agent.host.commands import RPM_EXPORTS
 from agent.host.contract import CommandResult
 from agent.host.errors import DeniedError
 from agent.host.rooted import RootedHost
+from agent.integrity.filesystem.owners import Owner, owned_files
+from agent.integrity.filesystem.records import PackageKind
 from agent.integrity.packages.fingerprint import NONE
 from agent.integrity.packages.measuring import DigestCache
 from agent.integrity.packages.openpgp import Keyring
@@ -349,3 +351,17 @@ def test_the_set_has_a_fingerprint(installed, signing_key):
     assert len(before.fingerprint) == 64
     (installed.root / "usr/bin/tool").chmod(0o755)
     assert collected(installed, signing_key).fingerprint != before.fingerprint
+
+
+def test_files_belong_to_the_packages_that_rpm_tells(installed):
+    problems = []
+    found = {
+        folder + b"/" + name: owner
+        for owner, places in owned_files(RootedHost(installed.root), problems)
+        for folder, name in places
+    }
+    told = run("rpm", *installed.options, "-ql", "tool").stdout
+    assert set(found) == {os.fsencode(path) for path in told.splitlines()}
+    version = run("rpm", *installed.options, "-q", "--qf", "%{EVR}", "tool").stdout
+    assert set(found.values()) == {Owner(PackageKind.RPM, "tool", version)}
+    assert problems == []
