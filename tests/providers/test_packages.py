@@ -11,7 +11,15 @@ from agent.host.changes import ANYWHERE
 from agent.integrity.packages.fingerprint import FileClaim, FileFacts
 from agent.northbound.errors import ProviderError
 from agent.providers.packages.changes import PackageChanges
-from agent.providers.packages.watch import FIRST_DELAY, LONGEST_WAIT, QUIET, SWEEP, FingerprintWatch, Status
+from agent.providers.packages.watch import (
+    FIRST_DELAY,
+    LONGEST_REST,
+    LONGEST_WAIT,
+    QUIET,
+    SWEEP,
+    FingerprintWatch,
+    Status,
+)
 from agent.storage.package_evidence import PackageEvidence
 
 GENERATED = "/trustconf-integrity:fingerprints-generated"
@@ -416,6 +424,30 @@ def test_a_file_that_changes_all_the_time_is_looked_at_now_and_then(machine):
     assert machine.generated.empty()
     assert watch.status is Status.PENDING
     machine.wait(seconds=1)
+
+
+def test_the_rest_after_a_changed_file_has_a_limit(machine, monkeypatch):
+    machine.wait(minutes=5)
+    clock, watch = machine.bench.clock, machine.watch
+    collected, took = watch._collected, []
+    # The planner's time must not move in another thread.
+    monkeypatch.setattr(clock, "monotonic", lambda now=clock.monotonic: now() + sum(took))
+
+    def slow(files):
+        took.append(durations[len(took)])
+        return collected(files)
+
+    monkeypatch.setattr(watch, "_collected", slow)
+    durations = (3, 30, 300)
+    for rest in (30, LONGEST_REST.total_seconds()):
+        watch._files_changed()
+        machine.wait(seconds=LONGEST_REST.total_seconds() + 10)
+        settle(watch)
+        assert watch._not_before - watch._made == rest
+    machine.bench.call(REGENERATE)
+    machine.generated.get(timeout=60)
+    assert watch._not_before == watch._made
+    assert len(took) == 3
 
 
 def test_what_changes_while_files_are_looked_at_is_looked_at_again():

@@ -53,8 +53,10 @@ _CHANGED: Final = "package-fingerprints/changed"
 #: After a change, others are waited for: until nothing has happened for QUIET, but for LONGEST_WAIT at most.
 QUIET: Final = timedelta(seconds=2)
 LONGEST_WAIT: Final = timedelta(seconds=10)
-#: After a generation, changed files are left alone for so many times as long as it took.
+#: After a generation that was made for a changed file, others are left alone for so many times as long as it took, but
+#: for LONGEST_REST at most.
 REST: Final = 10
+LONGEST_REST: Final = timedelta(seconds=60)
 
 Work = Callable[[], Awaitable[None]]
 
@@ -116,6 +118,7 @@ class FingerprintWatch:
         self._is_wanted_in_full = False
         #: A packaged file has changed; since when, and when it may be looked at.
         self._is_changed = False
+        self._is_by_change = False
         self._changed_since = 0.0
         self._not_before = 0.0
         self._thread: threading.Thread | None = None
@@ -186,6 +189,7 @@ class FingerprintWatch:
         if self._is_wanted_in_full or now - self._made_in_full >= FULL_SECONDS:
             self._digests.forget()
             self._made_in_full = now
+        self._is_by_change = not self._is_wanted
         self._is_wanted = self._is_wanted_in_full = self._is_changed = False
         self._thread = threading.Thread(target=self._generate, args=(stamp,), name="package-fingerprints", daemon=True)
         self._thread.start()
@@ -226,7 +230,8 @@ class FingerprintWatch:
                 # A change meanwhile makes this stamp another one than the database's, and is seen by the next look.
                 self._stamp = stamp
                 self._made = self._clock.monotonic()
-                self._not_before = self._made + REST * (self._made - began)
+                rest = min(REST * (self._made - began), LONGEST_REST.total_seconds())
+                self._not_before = self._made + (rest if self._is_by_change else 0.0)
                 self._thread = None
             self._changes.look_ends(files)
         self._tell(found)
