@@ -20,7 +20,8 @@ from agent.host.rooted import RootedHost
 from agent.integrity.packages import apt_archive
 from agent.integrity.packages.baselines import Baseline, Baselines
 from agent.integrity.packages.dpkg_files import Basis
-from agent.integrity.packages.fingerprint import NONE, FileClass
+from agent.integrity.packages.dpkg_notes import DIVERSIONS, OVERRIDES, read_notes
+from agent.integrity.packages.fingerprint import NONE, FileClass, Override
 from agent.integrity.packages.known_good import Verdict, compare
 from agent.integrity.packages.measuring import DigestCache
 from agent.integrity.packages.openpgp import Keyring
@@ -439,3 +440,16 @@ def test_a_configuration_file_has_its_own_fingerprint(device, debs):
         assert report.configuration_install_time != report.configuration_run_time
         assert [(each.file_class, each.changes) for each in report.drift] == [(FileClass.CONFIGURATION, ("mode",))]
         device.place("/etc/tool.conf").chmod(0o644)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(), st.binary())
+def test_any_notes_are_read_or_passed_over(tmp_path_factory, diversions, overrides):
+    root = tmp_path_factory.getbasetemp() / f"notes-{os.getpid()}"
+    (root / "var/lib/dpkg").mkdir(parents=True, exist_ok=True)
+    (root / DIVERSIONS.lstrip("/")).write_bytes(diversions)
+    (root / OVERRIDES.lstrip("/")).write_bytes(overrides + b"\nroot #5 4755 /usr/bin/a b\nroot root 8 /x\n")
+    notes = read_notes(RootedHost(root))
+    assert notes.overrides["/usr/bin/a b"] == Override("root", "#5", 0o4755)
+    assert "/x" not in notes.overrides
+    assert all(place.startswith("/") for place, _ in notes.diversions.values())
