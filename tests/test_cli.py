@@ -442,3 +442,12 @@ def test_verify_of_a_dossier_that_nobody_signed():
     assert done.returncode == 20
     assert done.stdout.startswith("NOT SIGNED.\n")
     assert trustconf("verify", "-", stdin=b"{}").returncode == 2
+
+
+def test_verify_of_what_comes_through_a_pipe():
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(b'{"collection-start-time": 1.5, "collection-end-time": 2.5}')
+    done = trustconf("verify", f"/dev/fd/{reading}")
+    os.close(reading)
+    assert (done.returncode, done.stdout[:11]) == (20, "NOT SIGNED.")

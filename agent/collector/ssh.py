@@ -206,6 +206,7 @@ def learn_host_key(target: Target, access: Access, wanted: str) -> None:
     try:
         before = access.known_hosts.read_text() if access.known_hosts.exists() else ""
         line = f"{host_name(target)} {key.get_name()} {key.get_base64()}\n"
+        access.known_hosts.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with access.known_hosts.open("a") as file:
             file.write(line if before.endswith("\n") or not before else f"\n{line}")
     except OSError as error:

@@ -86,6 +86,8 @@ def _list(arguments: argparse.Namespace) -> int:
                 (kept.number, kept.received, kept.size, kept.exit_status, kept.accepted or "-", kept.nonce)
                 for kept in archive.dossiers(arguments.device)
             ]
+            if not rows and all(arguments.device != device.name for device in archive.devices()):
+                raise CommandError(f"there is no device {arguments.device} in {arguments.archive}")
             _table(("NUMBER", "RECEIVED", "BYTES", "STATUS", "ACCEPTED", "NONCE"), rows)
     return 0
 
@@ -141,7 +143,11 @@ def _accept(arguments: argparse.Namespace) -> int:
         try:
             archive.accept(arguments.number, SystemClock().now())
             device = archive.dossier(arguments.number).device
+            baseline = archive.baseline(device)
         except ArchiveError as error:
             raise CommandError(str(error)) from error
-    print(f"from now on, {device} is compared with dossier {arguments.number}")
+    if baseline == arguments.number:
+        print(f"from now on, {device} is compared with dossier {baseline}")
+    else:
+        print(f"accepted; {device} is still compared with dossier {baseline}, which is newer")
     return 0

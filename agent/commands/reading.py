@@ -6,13 +6,13 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
 #: Bytes of a key or certificate file that are read at most.
 MAX_SMALL_FILE: Final = 1024 * 1024
-#: Bytes of standard input that are kept at most.
+#: Bytes of standard input, or of another pipe, that are kept at most.
 MAX_INPUT: Final = 1024 * 1024 * 1024
 _PIECE: Final = 1024 * 1024
 
@@ -39,23 +39,25 @@ def read_bytes(path: Path, limit: int) -> bytes:
 def opened(path: Path) -> Iterator[BinaryIO]:
     """A file that can be read from any place; "-" is standard input. What fails in the block is a CommandError too."""
     try:
-        if str(path) == "-":
-            with tempfile.TemporaryFile() as file:
-                _keep_input(file)
-                yield file
-        else:
-            with path.open("rb") as file:
-                yield file
+        with ExitStack() as files:
+            source = sys.stdin.buffer if str(path) == "-" else files.enter_context(path.open("rb"))
+            if source is not sys.stdin.buffer and source.seekable():
+                yield source
+            else:
+                # A pipe, as of "<(command)", can be read once only.
+                kept = files.enter_context(tempfile.TemporaryFile())
+                _keep(source, kept, path)
+                yield kept
     except OSError as error:
         raise CommandError(f"can't read {path}: {error.strerror}") from error
 
 
-def _keep_input(file: BinaryIO) -> None:
+def _keep(source: BinaryIO, file: BinaryIO, path: Path) -> None:
     room = MAX_INPUT
-    while piece := sys.stdin.buffer.read(min(_PIECE, room + 1)):
+    while piece := source.read(min(_PIECE, room + 1)):
         room -= len(piece)
         if room < 0:
-            raise CommandError(f"can't read -: it is larger than {MAX_INPUT} bytes")
+            raise CommandError(f"can't read {path}: it is larger than {MAX_INPUT} bytes")
         file.write(piece)
     file.seek(0)
 

@@ -89,7 +89,9 @@ def _evidence(source: BinaryIO, standard: Standard) -> Evidence:
         )
     except ValueError:
         raise UnusableError(
-            NO_TRUST_ANCHOR if standard.trust_anchor else "this evidence is signed: name the --trust-anchor"
+            NO_TRUST_ANCHOR
+            if standard.trust_anchor
+            else "this is no dossier without a signature: name the --trust-anchor"
         ) from None
 
 

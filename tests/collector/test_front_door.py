@@ -464,6 +464,7 @@ def test_trust_is_given_to_fingerprints_that_somebody_compared(tmp_path, devices
     assert f"trustconf trust 127.0.0.1:{devices[0].agent.port} --host-key {key}" in unknown
     assert "not the one that you named" in _refused(desk.run("trust", "pe1", "--host-key", "SHA256:x"))
     assert desk.known_hosts.read_text() == ""
+    desk.known_hosts = tmp_path / "new" / "ssh" / "known_hosts"
     done = desk.run("trust", "pe1", "--host-key", key, "--fingerprint", devices[0].fingerprint.lower())
     assert (done.returncode, done.stderr) == (0, "")
     assert desk.known_hosts.read_text() in known

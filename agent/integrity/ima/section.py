@@ -33,6 +33,9 @@ _ASCTIME: Final = re.compile(
     re.ASCII,
 )
 MAX_EVENT_NUMBER: Final = 2**64 - 1
+_STARTS: Final = "ima_start"
+_EVENT: Final = "start_event"
+_TIME: Final = "start_time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,9 @@ def read_start(options: Mapping[str, Any] | None) -> Start:
 
     Raises SourceUnavailableError for what can't be understood, and for another node.
     """
-    starts = (options or {}).get("ima_start")
-    if not isinstance(starts, list) or not all(isinstance(start, dict) for start in starts):
-        raise _invalid("incremental-ima needs a list of nodes, named ima_start")
+    starts = (options or {}).get(_STARTS)
+    if not isinstance(starts, list) or not all(isinstance(start, dict) for start in starts) or len(options or {}) > 1:
+        raise _invalid(f"incremental-ima needs a list of nodes, named {_STARTS}, and nothing else")
     nodes = [(node, wanted) for start in starts for node, wanted in start.items()]
     if len(nodes) != 1:
         raise _invalid(f"incremental-ima names {len(nodes)} nodes; this device has one, {NODE_NAME}")
@@ -63,12 +66,13 @@ def read_start(options: Mapping[str, Any] | None) -> Start:
     if node != NODE_NAME:
         reason = f"incremental-ima names a node that this device does not have; it has {NODE_NAME} only"
         raise SourceUnavailableError(reason, ResultCode.NODE_NOT_AVAILABLE)
-    if not isinstance(wanted, dict):
-        raise _invalid("a node of incremental-ima has start_event and start_time")
-    event = wanted.get("start_event", 0)
+    if not isinstance(wanted, dict) or not wanted.keys() <= {_EVENT, _TIME}:
+        # A misspelt start would be none, and all of the log the answer.
+        raise _invalid(f"a node of incremental-ima has {_EVENT} and {_TIME}")
+    event = wanted.get(_EVENT, 0)
     if type(event) is not int or not 0 <= event <= MAX_EVENT_NUMBER:
         raise _invalid("start_event is a number from 0, that of the last event that is known")
-    time = wanted.get("start_time")
+    time = wanted.get(_TIME)
     return Start(event, None if time is None else _moment(time))
 
 

@@ -313,6 +313,8 @@ def test_the_guides_spelling():
         ({"ima_start": [{"0/RP0/CPU0": {"start_time": "yesterday"}}]}, ResultCode.INVALID_OPTION),
         ({"ima_start": [{"0/RP0/CPU0": {"start_time": "Tue Feb 30 09:15:17 2021"}}]}, ResultCode.INVALID_OPTION),
         ({"ima_start": [{"0/RP0/CPU0": {"start_time": 7}}]}, ResultCode.INVALID_OPTION),
+        ({"ima_start": [{"0/RP0/CPU0": {"start-event": 7}}]}, ResultCode.INVALID_OPTION),
+        ({"ima_start": [{"0/RP0/CPU0": {}}], "nodes": []}, ResultCode.INVALID_OPTION),
     ],
 )
 def test_starts_that_make_no_sense(options, code):
