@@ -204,7 +204,7 @@ def _known(members: Members) -> Members:
 
 
 OUR_MODEL = "trustconf-integrity"
-OUR_REVISION = "2026-01-31"
+OUR_REVISION = "2026-11-26"
 
 #: selector -> section. The order is that of the guide's command.
 SECTIONS: dict[str, Section] = {
