@@ -112,6 +112,28 @@ def test_the_start_is_exclusive_and_the_end_is_not(machine):
     assert (caught.value.app_tag, caught.value.path) == ("unknown-node", "location")
 
 
+@pytest.mark.parametrize("content", [b"no log", b""], ids=["garbage", "cut"])
+def test_a_damaged_log_does_not_look_whole(machine, content):
+    """What comes before the damage has to be asked for."""
+    log = usual(3).binary()
+    machine.write("sys/kernel/security/ima/binary_runtime_measurements", log + content if content else log[:-1])
+    good = 3 if content else 2
+    retrieval = {"log-type": "ietf-tpm-remote-attestation:ima"}
+    for rpc, request in ((IMA, {}), (IMA, {"start-event-number": "0", "end-event-number": "4"}), (RETRIEVE, retrieval)):
+        with pytest.raises(ProviderError) as caught:
+            machine.bench.call(rpc, request)
+        assert (caught.value.app_tag, caught.value.tag) == ("evidence-damaged", "operation-failed")
+        assert f"Event {good + 1} " in caught.value.message
+        assert f"{good} events" in caught.value.message
+        assert ".." not in caught.value.message
+    assert machine.events(**{"start-event-number": "0", "end-event-number": str(good)}) == list(range(1, good + 1))
+    some = machine.bench.call(
+        RETRIEVE, retrieval | {"log-selector": [{"last-index-number": "0", "log-entry-quantity": 2}]}
+    )
+    [node] = some["system-event-logs"]["node-data"]
+    assert len(node["log-result"]["ima-event-logs"]["ima-event-entry"]) == 2
+
+
 def test_names_that_xml_can_t_carry(machine):
     machine.ima(Log().measure(b"/tmp/\xff\x01", b"1"))
     [node] = machine.bench.call(IMA)["system-ima"]["node-data"]

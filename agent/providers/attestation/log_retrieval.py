@@ -23,7 +23,7 @@ from agent.integrity.sources.description import uptime_seconds
 from agent.integrity.sources.reboots import kernel_start
 from agent.northbound.contract import Record, RpcContext
 from agent.northbound.errors import ProviderError
-from agent.providers.attestation.absence import telling_absence
+from agent.providers.attestation.absence import check_whole, telling_absence
 from agent.providers.attestation.log_rpcs import check_amount, ima_record
 from agent.providers.attestation.watch import LogWatch
 
@@ -108,6 +108,7 @@ class LogRetrieval:
             ),
             default=0,
         )
+        check_whole(position, _asked(selectors, after))
         until = _until(selectors, after, position.events)
         check_amount(after, until, _SELECTOR)
         return {"ima-event-logs": {"ima-event-entry": [_record(each) for each in log.events(position, after, until)]}}
@@ -130,9 +131,15 @@ def _after(selector: Record, place: Callable[[bytes], int], seen_until: Callable
     return int(selector.get("last-index-number", 0))
 
 
-def _until(selectors: list[Record], after: int, last: int) -> int:
+def _asked(selectors: list[Record], after: int) -> int | None:
+    """The number of the last entry that the selectors want; None if they want all that follow."""
     quantities = [int(each["log-entry-quantity"]) for each in selectors if "log-entry-quantity" in each]
-    return max(after, min([last, *(after + quantity for quantity in quantities)]))
+    return after + min(quantities) if quantities else None
+
+
+def _until(selectors: list[Record], after: int, last: int) -> int:
+    asked = _asked(selectors, after)
+    return max(after, last if asked is None else min(last, asked))
 
 
 def _place(value: bytes, entries: Iterable[tuple[int, Iterable[bytes]]]) -> int:

@@ -15,7 +15,7 @@ from agent.integrity.sources.ima_audit import AuditRecord, ima_audit_records
 from agent.integrity.sources.reboots import kernel_start
 from agent.northbound.contract import Record, RpcContext
 from agent.northbound.errors import ProviderError
-from agent.providers.attestation.absence import telling_absence
+from agent.providers.attestation.absence import check_whole, telling_absence
 from agent.providers.attestation.location import check_location
 from agent.providers.attestation.watch import LogWatch
 
@@ -62,6 +62,7 @@ class LogRpcs:
         after, until = request.get("start-event-number", 0), request.get("end-event-number")
         with telling_absence():
             position = self._watch.position()
+            check_whole(position, until)
             last = position.events if until is None else min(until, position.events)
             check_amount(after, last, "start-event-number")
             node = {
