@@ -11,6 +11,7 @@ from agent.host.contract import KernelName
 from agent.host.rooted import RootedHost
 from agent.modules_implemented import FEATURES, IMPLEMENTED_MODULES
 from agent.northbound.contract import RpcContext, TextStream
+from agent.northbound.errors import ProviderError
 from agent.northbound.registry import Registry
 from agent.northbound.state import StateCollector
 from agent.northbound.transaction import ProviderParticipants, TreeConfigView
@@ -49,7 +50,7 @@ from agent.storage.package_keys import PackageKeyFolder
 from agent.storage.sealing import Sealer
 from agent.storage.state_folder import StateFolder
 from agent.tpm.device import NO_TPM, Tpm
-from agent.yang import json_codec, python_codec
+from agent.yang import json_codec, paths, python_codec
 from agent.yang.compiler import compile_schema
 from agent.yang.diff import diff
 from agent.yang.modules import default_search_path
@@ -197,7 +198,13 @@ class Bench:
         arguments = json_codec.decode(request or {}, node.child("input"))
         VALIDATOR.validate_operation(arguments, self.running)
         record = python_codec.to_record(arguments, defaults=True)
-        answer = self.registry.rpc_functions[node](record, RpcContext(caller, instance_keys))
+        try:
+            answer = self.registry.rpc_functions[node](record, RpcContext(caller, instance_keys))
+        except ProviderError as error:
+            if error.path:
+                # A place that is not there would be left out of what the client gets.
+                paths.parse(error.path, SCHEMA if error.path.startswith("/") else node.child("input"))
+            raise
         if answer is None:
             return {}
         # What may be larger than memory is not so here.

@@ -238,14 +238,14 @@ def test_version_and_platform_for_the_shell(bench):
 
 def test_who_asks_for_a_quote_where_there_is_no_tpm_is_refused(bench):
     enrolled(bench)
-    for path, request in (
-        ("collect-dossier", {"sign": {"include-tpm-quote": True}}),
-        ("sign", {"payload": "eA==", "include-tpm-quote": True}),
+    for path, request, place in (
+        ("collect-dossier", {"sign": {"include-tpm-quote": True}}, "sign/include-tpm-quote"),
+        ("sign", {"payload": "eA==", "include-tpm-quote": True}, "include-tpm-quote"),
     ):
         with pytest.raises(ProviderError) as refused:
             bench.call(f"/trustconf-integrity:{path}", request)
         assert (refused.value.tag, refused.value.app_tag) == ("operation-failed", "tpm-absent")
-        assert refused.value.path == "include-tpm-quote"
+        assert refused.value.path == place
 
 
 @pytest.mark.parametrize(

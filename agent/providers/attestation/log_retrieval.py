@@ -28,9 +28,8 @@ from agent.providers.attestation.log_rpcs import check_amount, ima_record
 from agent.providers.attestation.watch import LogWatch
 
 MODULE: Final = "ietf-tpm-remote-attestation"
+#: Selectors have no key, so errors name the list of them.
 _SELECTOR: Final = "log-selector"
-_ENTRY: Final = f"{_SELECTOR}/last-entry-value"
-_TIMESTAMP: Final = f"{_SELECTOR}/timestamp"
 _TPMS: Final = "/sys/class/tpm"
 _MAX_PCR: Final = 31
 #: Banks by the names of ietf-tcg-algs.
@@ -150,7 +149,7 @@ def _place(value: bytes, entries: Iterable[tuple[int, Iterable[bytes]]]) -> int:
     raise ProviderError(
         "invalid-value",
         "Several entries have this content: give a last-index-number." if found else "No entry has this content.",
-        path=_ENTRY,
+        path=_SELECTOR,
         app_tag="entry-not-unique" if found else "entry-not-found",
     )
 
@@ -160,7 +159,7 @@ def _moment(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:
         message = "There is no such moment; write it as 2026-01-31T12:00:00Z."
-        raise ProviderError("invalid-value", message, path=_TIMESTAMP, app_tag="invalid-timestamp") from None
+        raise ProviderError("invalid-value", message, path=_SELECTOR, app_tag="invalid-timestamp") from None
 
 
 def _contents(event: BootEvent) -> list[bytes]:

@@ -34,6 +34,8 @@ _CLIENTS: Final = MappingProxyType({True: "netconf", False: "cli"})
 _LEAVES: Final = MappingProxyType(
     {"nonce": "nonce", "payload": "payload", "selector": "selector", "tpm": "include-tpm-quote", "form": "form"}
 )
+#: When a dossier is signed.
+_LEAVES_OF_DOSSIER: Final = MappingProxyType({"tpm": "sign/include-tpm-quote", "form": "sign/form"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,14 @@ class IntegrityOperations:
     ) -> SignedContent:
         """The signed text around a dossier. Raises ProviderError, before anything is collected if the system
         trustpoint can't sign like this, or there is no TPM to quote."""
-        with refusing(INTEGRITY_REFUSALS, _LEAVES):
+        with refusing(INTEGRITY_REFUSALS, _LEAVES_OF_DOSSIER):
             FORMS[options.form].check(self._signer(), has_quote=self._quoter(options) is not None)
         return self.sign(self.collect(request, caller, abandoned), options)
 
     def sign(self, payload: Content, options: SigningOptions) -> SignedContent:
         """The signed text around `payload`, which it takes over. Raises ProviderError."""
-        with refusing(INTEGRITY_REFUSALS, _LEAVES):
+        is_dossier = isinstance(payload, CollectedDossier)
+        with refusing(INTEGRITY_REFUSALS, _LEAVES_OF_DOSSIER if is_dossier else _LEAVES):
             try:
                 signer, quoter = self._signer(), self._quoter(options)
             except BaseException:
@@ -93,7 +96,7 @@ class IntegrityOperations:
                 quote=quoter,
                 folder=self._services.dossiers.folder,
                 form=options.form,
-                is_dossier=isinstance(payload, CollectedDossier),
+                is_dossier=is_dossier,
             )
         if isinstance(payload, CollectedDossier):
             signature = DossierSignature(options.nonce, options.form, options.compression)

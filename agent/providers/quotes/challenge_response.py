@@ -25,6 +25,7 @@ from agent.tpm.wire import sized
 MODULE: Final = "ietf-tpm-remote-attestation"
 STRUCTURES: Final = f"/{MODULE}:rats-support-structures"
 CHALLENGE: Final = "tpm20-challenge-response-attestation"
+#: Selections have no key, so errors name the list of them.
 _SELECTION: Final = "tpm20-attestation-challenge/tpm20-pcr-selection"
 _LEAVES: Final = MappingProxyType({"tpm": "tpm20-attestation-challenge"})
 
@@ -107,14 +108,14 @@ class ChallengeResponse:
                 raise ProviderError(
                     "invalid-value",
                     f"The TPM has the banks {', '.join(banks)}.",
-                    path=f"{_SELECTION}/tpm20-hash-algo",
+                    path=_SELECTION,
                     app_tag="unknown-pcr-bank",
                 )
             if not set(numbers) <= set(banks[bank]):
                 raise ProviderError(
                     "invalid-value",
                     f"Of the bank {bank} the TPM has the registers {', '.join(map(str, banks[bank]))}.",
-                    path=f"{_SELECTION}/pcr-index",
+                    path=_SELECTION,
                     app_tag="unknown-register",
                 )
 
@@ -133,7 +134,7 @@ def _bank(selection: Record) -> str:
         raise ProviderError(
             "invalid-value",
             "Registers are not hashed with that.",
-            path=f"{_SELECTION}/tpm20-hash-algo",
+            path=_SELECTION,
             app_tag="unknown-pcr-bank",
         )
     return _BANKS[identity]
