@@ -432,7 +432,11 @@ def test_ctrl_c_keeps_what_is_there(desk, fakes):
     ).stdout.partition("=")[2].strip()  # fmt: skip
     desk.run("trust", "silent", "--root", desk.folder / "root.pem", "--fingerprint", shown)
     command = [sys.executable, "-m", "agent.cli", *map(str, desk.command("collect", "pe2", "silent"))]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=TOP)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=TOP,
+        # Whoever runs the tests in the background has it ignored, and so would have what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     assert process.stderr.readline().startswith("[1/2] pe2: ")
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)

@@ -1,5 +1,6 @@
 """Dossiers that are larger than the memory they may take, one at a time, over real SSH sessions."""
 
+import contextlib
 import io
 import json
 import re
@@ -202,9 +203,13 @@ def test_a_collection_ends_with_its_session(large):
 
 
 def test_no_dossier_is_left_in_the_state_folder(large):
+    def opened():
+        for link in Path(f"/proc/{large.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                yield str(link.readlink())
+
     def is_left():
-        opened = [str(link.readlink()) for link in Path(f"/proc/{large.process.pid}/fd").iterdir()]
-        return any(name.startswith(str(large.state)) and "(deleted)" in name for name in opened)
+        return any(name.startswith(str(large.state)) and "(deleted)" in name for name in opened())
 
     # The collection of a session that has just been killed ends at its next row.
     eventually(lambda: not is_left())
