@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from tests.integrity.filesystem.rig import Device
+from tests.integrity.filesystem.test_front_door import Device as FrontDoor
 
 CONFIG = """\
 database_in=file:{folder}/aide.db
@@ -21,19 +22,30 @@ All = p+u+g+s+m+c+i+n+ftype+l+sha256{caps}
 ROOT = os.geteuid() == 0
 
 
-def aide(device, *arguments):
-    return subprocess.run(
-        ["aide", "-c", device.folder.parent / "aide.conf", *arguments], capture_output=True, text=True, timeout=60
-    )
+class Aide:
+    """AIDE, which has seen the folder `root` as it is now; `folder` keeps what it needs."""
 
+    def __init__(self, folder, root):
+        self._folder = folder
+        caps = "+caps" if "caps: yes" in self._run("--version").stdout else ""
+        (folder / "aide.conf").write_text(CONFIG.format(folder=folder, root=root, caps=caps))
+        self.look()
 
-def seen_by_aide(device):
-    """Paths by what AIDE says of them."""
-    path = device.folder.parent / "report.json"
-    path.unlink(missing_ok=True)
-    aide(device, "--check")
-    report = json.loads(path.read_text())
-    return {kind: set(report.get(kind, {})) for kind in ("added", "removed", "changed")}
+    def look(self):
+        assert self._run("--init").returncode == 0
+
+    def changes(self):
+        """Paths by what AIDE says of them."""
+        path = self._folder / "report.json"
+        path.unlink(missing_ok=True)
+        self._run("--check")
+        report = json.loads(path.read_text())
+        return {kind: set(report.get(kind, {})) for kind in ("added", "removed", "changed")}
+
+    def _run(self, *arguments):
+        return subprocess.run(
+            ["aide", "-c", self._folder / "aide.conf", *arguments], capture_output=True, text=True, timeout=60
+        )
 
 
 def write(place, content):
@@ -69,48 +81,71 @@ def change_everything(root):
     (root / "bin/tool").write_bytes(b"\0" * 4096)
 
 
+def make_everything(root):
+    """What change_everything needs."""
+    for name in ("content", "mode", "owner", "group", "removed", "renamed", "linked", "replaced", "touched"):
+        write(root / "etc" / name, f"{name}\n")
+    write(root / "etc/forged", "same size\n")
+    for name in ("setuid", "setgid", "tool"):
+        write(root / "bin" / name, "#!/bin/sh\n")
+        (root / "bin" / name).chmod(0o755)
+    write(root / "var/gone/deep/file", "x")
+    (root / "folder").mkdir()
+    for name in ("link", "owned-link"):
+        (root / "etc" / name).symlink_to("content")
+
+
 @pytest.fixture
 def device(tmp_path):
     device = Device(tmp_path)
-    for name in ("content", "mode", "owner", "group", "removed", "renamed", "linked", "replaced", "touched"):
-        write(device.root / "etc" / name, f"{name}\n")
-    write(device.root / "etc/forged", "same size\n")
-    for name in ("setuid", "setgid", "tool"):
-        write(device.root / "bin" / name, "#!/bin/sh\n")
-        (device.root / "bin" / name).chmod(0o755)
-    write(device.root / "var/gone/deep/file", "x")
-    (device.root / "folder").mkdir()
-    for name in ("link", "owned-link"):
-        (device.root / "etc" / name).symlink_to("content")
-    caps = "+caps" if "caps: yes" in aide(device, "--version").stdout else ""
-    (tmp_path / "aide.conf").write_text(CONFIG.format(folder=tmp_path, root=device.root, caps=caps))
-    assert aide(device, "--init").returncode == 0
+    make_everything(device.root)
     yield device
     device.store.close()
 
 
-def test_all_that_aide_sees(device):
-    device.scan()
-    change_everything(device.root)
-    seen = seen_by_aide(device)
-    ours = device.changes()
+def agree(seen, ours):
+    """`seen` by AIDE, and `ours`: path -> the kind of its change."""
     assert seen["added"] == {path for path, kind in ours.items() if kind == "created"}
     assert seen["removed"] == {path for path, kind in ours.items() if kind == "deleted"}
     changed = {path for path, kind in ours.items() if kind.endswith("modified")}
     assert seen["changed"] - changed == set()
     assert len(changed) >= 12
+
+
+def test_all_that_aide_sees(device, tmp_path):
+    aide = Aide(tmp_path, device.root)
+    device.scan()
+    change_everything(device.root)
+    agree(aide.changes(), device.changes())
     # The same once more: both are at rest.
     assert device.changes() == {}
 
 
+def test_all_that_aide_sees_is_told_over_ssh(tmp_path):
+    device = FrontDoor(tmp_path)
+    try:
+        make_everything(device.root)
+        device.configure()
+        assert device.finished()["result"] == "success"
+        aide = Aide(tmp_path, device.root)
+        change_everything(device.root)
+        device.rpc("start-scan")
+        assert device.finished()["result"] == "success"
+        (section,) = device.section()["node"]
+        kinds = {file["name"]: file["change-kind"] for file in section["snapshot"][-1]["files"]}
+        agree(aide.changes(), {name: kind.removeprefix("change-kind-") for name, kind in kinds.items()})
+    finally:
+        device.agent.kill()
+
+
 @pytest.mark.skipif(not ROOT, reason="setcap needs root")
-def test_capabilities(device):
+def test_capabilities(device, tmp_path):
     # AIDE tells of capabilities that are others than before, and says nothing of the first ones.
     subprocess.run(["setcap", "cap_net_admin=ep", device.root / "bin/tool"], check=True)
-    assert aide(device, "--init").returncode == 0
+    aide = Aide(tmp_path, device.root)
     device.scan()
     subprocess.run(["setcap", "cap_net_raw=ep", device.root / "bin/tool"], check=True)
-    assert seen_by_aide(device)["changed"] == {"/bin/tool"}
+    assert aide.changes()["changed"] == {"/bin/tool"}
     outcome = device.scan()
     record = device.files(outcome)["/bin/tool"]
     assert record["change-kind"] == "change-kind-meta-data-modified"
