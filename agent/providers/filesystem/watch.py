@@ -29,6 +29,9 @@ from agent.providers.filesystem.events import scan_failed, scan_finished, snapsh
 
 log = logging.getLogger(__name__)
 
+#: Why there is no snapshot when somebody has broken off the scan.
+STOPPED: Final = "the scan was stopped before its end"
+
 #: A device that has just started has more urgent things to do.
 FIRST_DELAY: Final = timedelta(minutes=5)
 #: When it is time for a scan and another one is under way.
@@ -302,8 +305,8 @@ class InventoryWatch:
             self._running = None
             if outcome is not None:
                 self._last_finished, self._last_error, self._problems = now, None, outcome.problems
-            elif reason is not None:
-                self._last_error = reason
+            else:
+                self._last_error = reason or STOPPED
         self._tell(now, running, outcome, reason)
 
     def _scanned(self, settings: Configured, running: _Running, reads_all: bool) -> Outcome:

@@ -66,6 +66,10 @@ class Device:
             if found is not None:
                 return {etree.QName(leaf).localname: leaf.text for leaf in found}
 
+    def last_error(self):
+        reply = self.session.get(("subtree", f"<integrity xmlns='{OURS}'><filesystem-snapshots/></integrity>"))
+        return etree.fromstring(reply.data_xml.encode()).findtext(f".//{{{OURS}}}last-error")
+
     def section(self, options=None):
         command = DOSSIER if options is None else f"{DOSSIER} filesystem-inventory-options '{options}'"
         shown = self.agent.exec(command).stdout
@@ -189,6 +193,7 @@ def test_a_scan_is_stopped(device):
     device.rpc("start-scan")
     device.rpc("stop-scan")
     assert device.finished()["result"] == "stopped"
+    assert device.last_error() == "the scan was stopped before its end"
     assert numbers(device.section()) == [0, 1, 2]
 
 
