@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO, Final
 
@@ -56,7 +56,6 @@ class Outcome:
     judgement: Judgement | None = None
     number: int | None = None
     error: NoEvidenceError | None = None
-    notes: tuple[str, ...] = field(default=())
 
 
 class Collecting:

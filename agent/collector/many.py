@@ -10,8 +10,6 @@ from agent.collector.collecting import Collecting, Outcome
 from agent.collector.ssh import Stop
 from agent.collector.targets import Target
 
-#: Devices that are asked at the same time.
-AT_ONCE: Final = 8
 #: Seconds after which the main thread looks whether somebody has pressed Ctrl-C.
 _LOOK: Final = 0.5
 
@@ -21,7 +19,7 @@ def collect_all(
     collecting: Collecting,
     stop: Stop,
     *,
-    at_once: int = AT_ONCE,
+    at_once: int,
     done: Callable[[Outcome], None],
 ) -> list[Outcome]:
     """The outcomes in the order of `targets`; `done` is told of each when it is there.

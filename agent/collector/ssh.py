@@ -6,8 +6,6 @@ happens later, when the time limit or somebody who stops the run cuts the socket
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
 import socket
 import threading
@@ -169,15 +167,15 @@ def _shake_hands(transport: paramiko.Transport, target: Target, access: Access) 
     if not known:
         raise NoEvidenceError(
             Obstacle.UNKNOWN_HOST_KEY,
-            f"its host key is not in {access.known_hosts}: {key.get_name()} {fingerprint(key)}. Compare this with what"
+            f"its host key is not in {access.known_hosts}: {key.get_name()} {key.fingerprint}. Compare this with what"
             f" the device itself shows, then:  trustconf trust {target.host}:{target.port} --host-key"
-            f" {fingerprint(key)}",
+            f" {key.fingerprint}",
         )
     expected = known.get(key.get_name())
     if expected is None or expected.asbytes() != key.asbytes():
         raise NoEvidenceError(
             Obstacle.OTHER_HOST_KEY,
-            f"its host key is not the one in {access.known_hosts}: {key.get_name()} {fingerprint(key)}. Another device"
+            f"its host key is not the one in {access.known_hosts}: {key.get_name()} {key.fingerprint}. Another device"
             " answers, or it was set up anew; if you know why, remove the old line",
         )
 
@@ -194,8 +192,8 @@ def learn_host_key(target: Target, access: Access, wanted: str) -> None:
     finally:
         transport.close()
         wire.close()
-    if fingerprint(key) != wanted:
-        text = f"its host key is {key.get_name()} {fingerprint(key)}, and not the one that you named"
+    if key.fingerprint != wanted:
+        text = f"its host key is {key.get_name()} {key.fingerprint}, and not the one that you named"
         raise NoEvidenceError(Obstacle.OTHER_HOST_KEY, text)
     known = known_keys(access.known_hosts, target)
     if known:
@@ -229,12 +227,6 @@ def known_keys(file: Path, target: Target) -> dict[str, paramiko.PKey]:
 def host_name(target: Target) -> str:
     """As a known_hosts file has it."""
     return target.host if target.port == _SSH_PORT else f"[{target.host}]:{target.port}"
-
-
-def fingerprint(key: paramiko.PKey) -> str:
-    """As ssh-keygen -l shows it."""
-    digest = hashlib.sha256(key.asbytes()).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
 def _log_in(transport: paramiko.Transport, target: Target) -> None:

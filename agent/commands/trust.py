@@ -12,8 +12,6 @@ from agent.commands.reading import MAX_SMALL_FILE, CommandError, read_bytes
 
 if TYPE_CHECKING:
     from agent.collector.anchors import Anchor
-    from agent.collector.ssh import Access
-    from agent.collector.targets import Target
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -53,7 +51,7 @@ examples:
 
 def _trust(arguments: argparse.Namespace) -> int:
     from agent.clock import SystemClock
-    from agent.collector.anchors import is_now_valid, read_anchor
+    from agent.collector.anchors import is_now_valid, offered_anchor, read_anchor
     from agent.collector.errors import NoEvidenceError, TargetError
     from agent.collector.ssh import Access, Stop, learn_host_key
     from agent.deadlines import Deadlines
@@ -69,7 +67,7 @@ def _trust(arguments: argparse.Namespace) -> int:
         if arguments.root is not None:
             anchor = read_anchor(read_bytes(arguments.root, MAX_SMALL_FILE))
         else:
-            anchor = _offered(target, access)
+            anchor = offered_anchor(target, access)
     except NoEvidenceError as error:
         raise CommandError(f"{target.name}: {error.text}") from error
     except TargetError as error:
@@ -89,12 +87,6 @@ def _trust(arguments: argparse.Namespace) -> int:
         archive.close()
     print(f"trusted for {target.name}, in {arguments.archive}")
     return 0
-
-
-def _offered(target: Target, access: Access) -> Anchor:
-    from agent.collector.anchors import offered_anchor
-
-    return offered_anchor(target, access)
 
 
 def _confirm(anchor: Anchor, fingerprint: str | None) -> None:

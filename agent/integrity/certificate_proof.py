@@ -12,7 +12,6 @@ from typing import Final
 from agent.integrity.envelope import Signer
 
 SIGNATURE_VERSION: Final = 1
-MAX_NONCE_BYTES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,10 +85,6 @@ class BootEvent:
     def type_name(self) -> str:
         return EVENT_TYPES.get(self.type, f"0x{self.type:08x}")
 
-    @property
-    def extends(self) -> bool:
-        return self.type != EV_NO_ACTION
-
 
 class BootLogError(Exception):
     """The log can't be read; `message` says where and why."""

@@ -23,7 +23,6 @@ MAX_PCR: Final = 31
 MAX_ALGORITHMS: Final = 32
 MAX_DIGEST_BYTES: Final = 128
 _SPECIFICATION: Final = b"Spec ID Event03\0"
-_OLD_SPECIFICATIONS: Final = (b"Spec ID Event00\0", b"Spec ID Event02\0")
 _HEAD: Final = struct.Struct("<II")
 _NUMBER: Final = struct.Struct("<I")
 _SHORT: Final = struct.Struct("<H")

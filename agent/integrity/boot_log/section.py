@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from agent.integrity.errors import ResultCode, SourceUnavailableError
 from agent.integrity.ima.event import ImaLogError
 from agent.integrity.ima.source import MAX_LOG_BYTES, find_log
 from agent.integrity.ima.templates import MeasuredFile, TemplateError, measured_file
+from agent.integrity.signed_text import base64_text
 
 Members = dict[str, Any]
 
@@ -68,13 +68,9 @@ def _events(events: Iterable[BootEvent]) -> Iterator[Members]:
             "event-type-name": event.type_name,
             "pcr-index": event.pcr,
             "digest-list": [
-                {"digest-hash-algorithm": bank.upper(), "digest": _base64(digest)}
+                {"digest-hash-algorithm": bank.upper(), "digest": base64_text(digest)}
                 for bank, digest in event.digests.items()
             ],
             "event-size": len(event.data),
-            "event-data": _base64(event.data),
+            "event-data": base64_text(event.data),
         }
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")

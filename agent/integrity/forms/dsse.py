@@ -194,10 +194,12 @@ def _copy(body: Content, skipped: int, end: bytes, target: Spool, *, is_base64: 
     if size < 0:
         raise EnvelopeFormatError("the payload is cut")
     kept = b""
+    tail = b""
     position = 0
     for chunk in body.chunks():
         inside = chunk[max(0, skipped - position) : max(0, skipped + size - position)]
         position += len(chunk)
+        tail = (tail + chunk[-len(end) :])[-len(end) :]
         if not is_base64:
             target.write(inside)
             continue
@@ -205,15 +207,8 @@ def _copy(body: Content, skipped: int, end: bytes, target: Spool, *, is_base64: 
         whole = len(kept) // 4 * 4
         target.write(_decoded(kept[:whole], last=position >= skipped + size))
         kept = kept[whole:]
-    if _last_bytes(body, len(end)) != end or kept:
+    if tail != end or kept:
         raise EnvelopeFormatError("the payload does not end as it must")
-
-
-def _last_bytes(body: Content, count: int) -> bytes:
-    kept = b""
-    for chunk in body.chunks():
-        kept = (kept + chunk)[-count:]
-    return kept
 
 
 def _decoded(text: bytes, *, last: bool) -> bytes:

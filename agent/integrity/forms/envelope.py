@@ -11,6 +11,7 @@ from agent.integrity.signatures import ALGORITHMS
 from agent.integrity.signed_text import SignedTextReader
 
 NAME = "envelope"
+#: What tells this form from others.
 FIRST_MEMBER = b'"envelope-version"'
 
 

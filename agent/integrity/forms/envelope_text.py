@@ -37,8 +37,6 @@ SIGNATURE_VERSION = 2
 
 MAX_QUOTE_BYTES = 64 * 1024
 
-#: The first member: what tells this form from others.
-FIRST_MEMBER = b'"envelope-version"'
 _QUOTE = "tpm-quote"
 _CERTIFICATES = "signing-certificate"
 

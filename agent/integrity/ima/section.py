@@ -5,7 +5,6 @@ Names are those of Cisco-IOS-XR-remote-attestation-act where it has them; docs/a
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from agent.integrity.ima.replay import template_hash_algorithm
 from agent.integrity.ima.templates import MeasuredFile, TemplateError, measured_file, plain_data
 from agent.integrity.readable import shown
 from agent.integrity.sections import Members, asctime
+from agent.integrity.signed_text import base64_text
 from agent.integrity.sources.description import NODE_NAME, uptime_seconds
 
 MODEL: Final = "Cisco-IOS-XR-remote-attestation-act"
@@ -146,15 +146,15 @@ def event_members(event: ImaEvent) -> Members:
         "pcr-index": event.pcr,
         "ima-template": shown(event.template),
         "template-hash-algorithm": template_hash_algorithm(event),
-        "template-hash": _base64(event.template_hash),
+        "template-hash": base64_text(event.template_hash),
         "filename-hint": shown(file.name),
         "filedata-hash-algorithm": shown(file.algorithm),
-        "filedata-hash": _base64(file.digest),
+        "filedata-hash": base64_text(file.digest),
     }
     if file.signature:
-        members["signature"] = _base64(file.signature)
+        members["signature"] = base64_text(file.signature)
     if plain_data(event.template, file) != event.data or shown(file.name).encode() != file.name:
-        members["template-data"] = _base64(event.data)
+        members["template-data"] = base64_text(event.data)
     return members
 
 
@@ -164,7 +164,3 @@ def described(event: ImaEvent) -> MeasuredFile:
         return measured_file(event)
     except TemplateError:
         return MeasuredFile(b"", "", b"")
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")

@@ -143,12 +143,12 @@ def _itself(package: Package, before: Package | None) -> Iterator[Finding]:
         before is not None
         and before.install_time
         and package.install_time
-        and (before.basis, before.install_time) != (package.basis, package.install_time)
+        and before.basis == package.basis
+        and before.install_time != package.install_time
     ):
+        text = f"{name} is another package than before, under the same version"
         more = {**facts, "previous-install-time": before.install_time}
-        if before.basis == package.basis:
-            text = f"{name} is another package than before, under the same version"
-            yield Finding(Kind.OTHER_PACKAGE, text, PACKAGES, name, more)
+        yield Finding(Kind.OTHER_PACKAGE, text, PACKAGES, name, more)
     if package.has_drifted:
         changed = package.drifted(configuration=False)
         known = before is not None and before.has_drifted and before.run_time == package.run_time

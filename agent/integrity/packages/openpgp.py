@@ -21,7 +21,6 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa, utils
 
-MAX_KEYRING_BYTES = 1024 * 1024
 MAX_PACKETS = 10_000
 #: Over one file.
 MAX_SIGNATURES = 32
