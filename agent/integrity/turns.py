@@ -6,9 +6,7 @@ now and then whether anybody still waits for them.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from typing import Generic, TypeVar
 
 from agent.clock import Clock
 from agent.integrity.dossier import CollectionStoppedError, SectionResult
+from agent.integrity.niceness import be_nice
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +26,6 @@ MAX_WAITING = 8
 WAITING_SECONDS = 120.0
 #: Seconds between two looks at whether the client is still there.
 _LOOK_SECONDS = 0.25
-#: It takes what others leave over.
-_NICENESS = 10
 
 Abandoned = Callable[[], bool]
 Result = TypeVar("Result")
@@ -174,8 +171,7 @@ class _Job(Generic[Result]):
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        be_nice()
         try:
             result = self._work(self._turn)
             with self._lock:

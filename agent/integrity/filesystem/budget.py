@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import os
 import platform
-import threading
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+from agent.integrity.niceness import be_nice
 
 #: Files between two pauses.
 BATCH: Final = 256
@@ -43,8 +42,7 @@ class Budget:
 
     def apply(self) -> None:
         """Make it that of the calling thread; what the kernel does not allow or know is left as it is."""
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self.niceness)
+        be_nice(self.niceness)
         number = _IOPRIO_SET.get(platform.machine())
         if number is not None:
             library = ctypes.CDLL(None, use_errno=True)

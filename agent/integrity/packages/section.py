@@ -60,7 +60,7 @@ def listed(host: Host, status: str = PENDING) -> Members:
     databases, found = read_databases(_LISTS, lambda manager: _LISTS[manager](host))
 
     def packages(manager: str) -> Iterator[Members]:
-        return ({**_id(package), **_values(NONE, NONE)} for package in found[manager])
+        return ({**id_members(package), **_values(NONE, NONE)} for package in found[manager])
 
     return _node(status, {"fingerprint-algorithm": ALGORITHM}, databases, packages)
 
@@ -84,7 +84,7 @@ def _node(
 
 
 def _report(report: PackageReport) -> Members:
-    members = _id(report.id)
+    members = id_members(report.id)
     if report.header_status is not None:
         members["header-status"] = report.header_status.value
     if report.key_id:
@@ -95,18 +95,23 @@ def _report(report: PackageReport) -> Members:
         # For known good values, which can't know what was seen here.
         members["md5sums-fingerprint"] = report.md5sums
     if report.drift:
-        members["drift"] = [
-            {"path": shown(each.path), "class": each.file_class.value, "change": list(each.changes)}
-            for each in report.drift
-        ]
+        members["drift"] = drift_members(report)
     return members
+
+
+def drift_members(report: PackageReport) -> list[Members]:
+    """The files that are not what the package says, and what has changed of each."""
+    return [
+        {"path": shown(each.path), "class": each.file_class.value, "change": list(each.changes)}
+        for each in report.drift
+    ]
 
 
 def _values(install_time: str, run_time: str) -> Members:
     return {"rpm-fingerprint-install-time": install_time, "rpm-fingerprint-run-time": run_time}
 
 
-def _id(package: PackageId) -> Members:
+def id_members(package: PackageId) -> Members:
     """What it is called; epoch and release only where there are any."""
     members = {
         "name": shown(package.name),

@@ -6,9 +6,7 @@ now: only what is new has to be read for that.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -25,6 +23,7 @@ from agent.integrity.ima.kept_log import KeptLog
 from agent.integrity.ima.looking import MAX_FAILURES
 from agent.integrity.ima.position import Look, LookStoppedError, Position
 from agent.integrity.ima.source import read_boot
+from agent.integrity.niceness import be_nice
 from agent.integrity.sources.ima_audit import AuditRecord, ima_audit_records
 from agent.northbound.contract import ConfigView, Record
 from agent.providers.attestation.events import boot_failures, failed_appraisal, ima_failures
@@ -41,8 +40,6 @@ FIRST_DELAY: Final = timedelta(minutes=1)
 SWEEP: Final = timedelta(minutes=1)
 #: Seconds that a look gets to end when the agent stops.
 STOP_SECONDS: Final = 1.0
-#: It takes what others leave over.
-_NICENESS: Final = 10
 _NEXT: Final = "ima-cache/next"
 MAX_CORRUPT: Final = 1000
 
@@ -190,8 +187,7 @@ class LogWatch:
             self._thread.start()
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        be_nice()
         started = self._clock.monotonic()
         look: Look | None = None
         is_absent = False

@@ -7,6 +7,7 @@ from typing import Final
 from agent.clock import yang_date_and_time
 from agent.integrity.packages.fingerprint import ALGORITHM
 from agent.integrity.packages.package_set import PackageReport
+from agent.integrity.packages.section import drift_members
 from agent.integrity.readable import shown
 from agent.northbound.contract import Record, StateQuery
 from agent.providers.packages.vocabulary import id_record
@@ -53,10 +54,7 @@ def package_record(report: PackageReport) -> Record:
         "configuration-run-time": report.configuration_run_time,
         "files": report.files,
         "unverified-files": report.unverified_files,
-        "drift": [
-            {"path": shown(each.path), "class": each.file_class.value, "change": list(each.changes)}
-            for each in report.drift
-        ],
+        "drift": drift_members(report),
     }
     if report.header_status is not None:
         record["header-status"] = report.header_status.value

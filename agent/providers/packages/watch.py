@@ -8,9 +8,7 @@ values are not: until new ones are made, there are none.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from agent.clock import Clock
 from agent.events import EventBus
 from agent.host.contract import Host
 from agent.integrity.errors import SourceUnavailableError
+from agent.integrity.niceness import be_nice
 from agent.integrity.packages.baselines import Baselines
 from agent.integrity.packages.measuring import DigestCache
 from agent.integrity.packages.package_set import PackageSet, StoppedError, collect
@@ -46,8 +45,6 @@ SWEEP: Final = timedelta(seconds=30)
 FULL_SECONDS: Final = 24 * 3600.0
 #: Seconds that a generation gets to end when the agent stops.
 STOP_SECONDS: Final = 1.0
-#: It takes what others leave over.
-_NICENESS: Final = 10
 _NEXT: Final = "package-fingerprints/next"
 _CHANGED: Final = "package-fingerprints/changed"
 #: After a change, others are waited for: until nothing has happened for QUIET, but for LONGEST_WAIT at most.
@@ -212,8 +209,7 @@ class FingerprintWatch:
         self._planner.at(_CHANGED, self._clock.now() + timedelta(seconds=seconds), self._look)
 
     def _generate(self, stamp: Stamp) -> None:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        be_nice()
         found: Generation | None = None
         began = self._clock.monotonic()
         files = self._changes.look_begins()
